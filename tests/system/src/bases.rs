@@ -1,0 +1,108 @@
+//! Base images, and images composed onto them.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use lab_image::{BaseDigest, Composed, Entry, Job, Tree, compose};
+use lab_standin::{Options, build};
+
+use crate::not_run;
+
+/// Files to put onto an image: path without leading slash, and bytes.
+pub type Added<'a> = &'a [(&'a str, &'a [u8])];
+
+/// A folder in cargo's target folder that stays from run to run.
+///
+/// # Errors
+///
+/// When it cannot be made.
+pub fn scratch(name: &str) -> Result<PathBuf> {
+    let program = env::current_exe().context("finding this program")?;
+    // …/target/debug/deps/NAME-HASH
+    let target = program
+        .ancestors()
+        .nth(3)
+        .context("finding cargo's target folder")?;
+    let folder = target.join("lab-tests").join(name);
+    fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+    Ok(folder)
+}
+
+/// The stand-in with these options, made once and kept. Where a program for it is missing,
+/// `None`, and `test` is said not to have run.
+///
+/// # Errors
+///
+/// When making it fails.
+pub fn base(test: &str, options: &Options) -> Result<Option<PathBuf>> {
+    let missing: Vec<_> = lab_standin::missing()
+        .iter()
+        .map(|wanted| format!("{} (Debian package {})", wanted.need.name(), wanted.package))
+        .collect();
+    if !missing.is_empty() {
+        not_run(
+            test,
+            &format!("the stand-in image needs {}", missing.join(", ")),
+        );
+        return Ok(None);
+    }
+    let Options {
+        joliet,
+        hwe,
+        fill,
+        oversize,
+    } = options;
+    let name = format!("base-joliet-{joliet}-hwe-{hwe}-fill-{fill}-oversize-{oversize}.iso");
+    let out = scratch("bases")?.join(name);
+    let made = build(options, &scratch("cache")?, &out).context("making the stand-in image")?;
+    Ok(Some(made.path))
+}
+
+/// Composes `added` onto `base`.
+///
+/// # Errors
+///
+/// When a path cannot be on an image, or the image cannot be made.
+pub fn composed(base: &Path, added: Added, out: &Path) -> Result<Composed> {
+    let mut tree = Tree::new();
+    for (path, bytes) in added {
+        let path = path.parse().with_context(|| format!("adding {path}"))?;
+        tree.insert(path, Entry::bytes(*bytes))?;
+    }
+    let job = Job {
+        base,
+        out,
+        tree: &tree,
+        base_digest: BaseDigest::Unknown,
+        state_dir: None,
+        mode: 0o644,
+        progress: &mut |_| {},
+    };
+    compose(job).with_context(|| format!("composing {}", out.display()))
+}
+
+/// A medium whose menu is `grub_cfg`: the stand-in with that file in the place of its own.
+/// Where a program for the stand-in is missing, `None`, and `test` is said not to have run.
+///
+/// GRUB shows its menu on the serial console and takes keys from it without being told to
+/// ([`crate::Guest::type_keys`]); the menu needs no `terminal_output serial`.
+///
+/// # Errors
+///
+/// When the stand-in or the medium cannot be made.
+pub fn grub_menu_medium(
+    test: &str,
+    grub_cfg: &str,
+    more: Added,
+    out: &Path,
+) -> Result<Option<PathBuf>> {
+    let Some(base) = base(test, &Options::default())? else {
+        return Ok(None);
+    };
+    let mut added = vec![("boot/grub/grub.cfg", grub_cfg.as_bytes())];
+    added.extend_from_slice(more);
+    composed(&base, &added, out)?;
+    Ok(Some(out.to_owned()))
+}

@@ -1,0 +1,21 @@
+//! What the tests of whole images share: bases to compose onto, programs that judge the
+//! result, and an emulated machine to boot it in.
+//!
+//! The tests are in two tiers. `tests/image.rs` reads composed images with programs that
+//! others wrote; `tests/vm.rs` boots them in QEMU. A test that lacks a program says so by
+//! [`not_run`] and is neither a pass nor a failure.
+
+mod bases;
+mod console;
+mod disk;
+mod guest;
+mod machine;
+mod monitor;
+mod programs;
+
+pub use bases::{Added, base, composed, grub_menu_medium, scratch};
+pub use console::{Console, plain};
+pub use disk::disk_with_boot_partition;
+pub use guest::Guest;
+pub use machine::{Firmware, Machine, Medium};
+pub use programs::{guest_programs, have, not_run, run, run_in};

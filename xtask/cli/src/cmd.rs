@@ -1,0 +1,21 @@
+//! The subcommands, one file each.
+
+pub(crate) mod bench;
+pub(crate) mod check;
+pub(crate) mod doctor;
+pub(crate) mod explain;
+pub(crate) mod fetch;
+pub(crate) mod generate;
+pub(crate) mod inspect;
+pub(crate) mod iso;
+pub(crate) mod render;
+pub(crate) mod test;
+
+/// How a command prints what it found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}

@@ -1,0 +1,26 @@
+//! `bench`: figures, measured here and now, as ratios against a reference in
+//! the same run.
+
+use clap::{Args, Subcommand};
+
+use crate::Done;
+
+mod iso;
+
+/// Measures, in one run, against other ways to do the same.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    Iso(iso::Arguments),
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Done {
+    match &arguments.what {
+        What::Iso(arguments) => iso::run(arguments),
+    }
+}

@@ -1,0 +1,76 @@
+//! `doctor`: which outside programs are missing, and what needs them.
+
+use anyhow::Context as _;
+use clap::Args;
+use xshell::{Shell, cmd};
+
+use crate::Done;
+use crate::failure::Failure;
+use crate::programs::{self, Program};
+use crate::ui::{ASIDE, BAD, GOOD, STRONG};
+
+/// Says which outside programs are missing and what needs them.
+///
+/// `check`, `render`, `fetch`, `iso` and `inspect` need none. The stand-in base
+/// and the tests need some, all of them packages of Debian and Ubuntu.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Arguments {
+    /// Install what is missing (needs apt and root).
+    #[arg(long)]
+    install: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Done {
+    let all = programs::all();
+    if arguments.install {
+        install(&programs::missing(&all))?;
+    }
+    print(&all);
+    let missing = programs::missing(&all);
+    if missing.is_empty() {
+        anstream::println!("\n{GOOD}nothing is missing{GOOD:#}");
+        return Ok(());
+    }
+    let packages = programs::packages(&missing).join(" ");
+    anstream::println!("\n{STRONG}To install what is missing{STRONG:#}: sudo apt-get install {packages}");
+    match arguments.install {
+        true => Err(Failure::Environment(anyhow::anyhow!("some programs are still missing; see above"))),
+        false => Ok(()),
+    }
+}
+
+fn print(all: &[Program]) {
+    let mut heading = "";
+    for program in all {
+        if program.for_what != heading {
+            heading = program.for_what;
+            anstream::println!("{STRONG}{heading}{STRONG:#}");
+        }
+        let (style, word) = if program.need.is_met() { (GOOD, "here") } else { (BAD, "missing") };
+        anstream::println!("  {style}{word:8}{style:#} {} {ASIDE}({}){ASIDE:#}", program.need.name(), program.package);
+    }
+}
+
+/// Installs the packages of these programs, and no service is started by it.
+pub(crate) fn install(missing: &[Program]) -> Done {
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages = programs::packages(missing);
+    if !programs::can_install() {
+        return Err(Failure::Environment(anyhow::anyhow!(
+            "installing needs apt and root: run `sudo apt-get install {}` yourself",
+            packages.join(" ")
+        )));
+    }
+    anstream::eprintln!("installing {}", packages.join(" "));
+    let shell = Shell::new().context("starting a shell")?;
+    shell.set_var("DEBIAN_FRONTEND", "noninteractive");
+    // Packages such as nginx start a server when they are installed; the tests
+    // want the program alone. RUNLEVEL=1 is what invoke-rc.d obeys.
+    shell.set_var("RUNLEVEL", "1");
+    cmd!(shell, "apt-get update -qq").run().context("reading the package lists")?;
+    cmd!(shell, "apt-get install -qq --no-install-recommends -y {packages...}").run().context("installing packages")?;
+    Ok(())
+}

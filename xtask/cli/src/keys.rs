@@ -1,0 +1,84 @@
+//! The keys that are made for a machine: its own host key, so that it is known
+//! from its first minute, and, where the description names none, the key that
+//! its administrator logs in with. They are kept outside of version control, and
+//! stay the same from build to build.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use rand_core::OsRng;
+use ssh_key::{Algorithm, LineEnding, PrivateKey};
+
+use crate::failure::Failure;
+
+/// A pair of SSH keys and where it is kept.
+pub(crate) struct KeyPair {
+    /// The private key's file.
+    pub(crate) path: PathBuf,
+    /// The private key in OpenSSH's form.
+    pub(crate) private: String,
+    /// The public key's line.
+    pub(crate) public: String,
+}
+
+/// The folder of a machine's keys.
+pub(crate) fn folder(machine: &str) -> Result<PathBuf, Failure> {
+    Ok(crate::lab::state_dir()?.join("machines").join(machine))
+}
+
+/// The machine's own host key.
+pub(crate) fn host_key(machine: &str) -> Result<KeyPair, Failure> {
+    pair(machine, "ssh_host_ed25519_key", &format!("root@{machine}"))
+}
+
+/// The key that is made for the administrator.
+pub(crate) fn admin_key(machine: &str) -> Result<KeyPair, Failure> {
+    pair(machine, "admin_ed25519_key", &format!("lab@{machine}"))
+}
+
+fn pair(machine: &str, name: &str, comment: &str) -> Result<KeyPair, Failure> {
+    let folder = folder(machine)?;
+    let path = folder.join(name);
+    if !path.exists() {
+        make(&folder, &path, comment).with_context(|| format!("making the key {}", path.display()))?;
+    }
+    Ok(read(&path).with_context(|| format!("reading the key {}", path.display()))?)
+}
+
+fn make(folder: &Path, path: &Path, comment: &str) -> anyhow::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let mut key = PrivateKey::random(&mut OsRng, Algorithm::Ed25519)?;
+    key.set_comment(comment);
+    let private = key.to_openssh(LineEnding::LF)?;
+    // The temporary file is made with mode 0600, so the key is never readable
+    // by others. Of two runs at once, the first one's key stays.
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(private.as_bytes())?;
+    file.as_file().sync_all()?;
+    match file.persist_noclobber(path) {
+        Ok(_) => Ok(()),
+        Err(taken) if taken.error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(other) => Err(other.error.into()),
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<KeyPair> {
+    let mode = fs::metadata(path)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        bail!("others may read it (mode {:03o}): run `chmod 600 {}`, or remove it to have a new one made", mode & 0o777, path.display());
+    }
+    let text = fs::read_to_string(path)?;
+    let key = PrivateKey::from_openssh(&text)?;
+    let public = key.public_key().to_openssh()?;
+    // Made again each time, so that the line beside the key is always its own.
+    let beside = path.with_extension("pub");
+    if fs::read_to_string(&beside).ok().as_deref() != Some(&format!("{public}\n")) {
+        let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
+        writeln!(file, "{public}")?;
+        file.persist(&beside)?;
+    }
+    Ok(KeyPair { path: path.to_owned(), private: text, public })
+}

@@ -1,0 +1,34 @@
+//! What changes by itself, and when.
+
+use anyhow::Result;
+use tera::Context;
+
+use super::Subject;
+use crate::TargetTree;
+use crate::template::render;
+
+pub(crate) fn lay_down(subject: &Subject<'_>, tree: &mut TargetTree) -> Result<()> {
+    let machine = subject.machine;
+    let updates = &machine.updates;
+    let mut context = Context::new();
+    context.insert("periodic", if updates.security { "1" } else { "0" });
+    context.insert(
+        "reboot",
+        if updates.reboot.is_some() {
+            "true"
+        } else {
+            "false"
+        },
+    );
+    context.insert(
+        "reboot_time",
+        &updates.reboot.as_ref().map(ToString::to_string),
+    );
+    context.insert("hold_driver", &machine.driver.enabled);
+    context.insert(
+        "snapshot",
+        &updates.snapshot.as_ref().map(ToString::to_string),
+    );
+    let name = "etc/apt/apt.conf.d/52lab-updates";
+    tree.file(name, 0o644, render(name, &context)?)
+}

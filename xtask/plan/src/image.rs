@@ -1,0 +1,193 @@
+//! Everything that the lab puts on the image.
+
+use anyhow::{Context as _, Result};
+use lab_machine::Machine;
+
+use crate::autoinstall::{
+    Apt, Autoinstall, Drivers, Everything, Fallback, Interactive, Keyboard, Off, Password,
+    RefreshInstaller, Shutdown, Source, SourceId, Updates, Version, write,
+};
+use crate::component::{access, disk, network, system};
+use crate::manifest::{Manifest, sha256_hex};
+use crate::template::verbatim;
+use crate::{BaseFacts, ImageFiles, Landing, Secrets, TargetTree, guard, menu, overlay, place};
+
+/// Everything that the lab puts on the image, as it will stand there.
+///
+/// `description` has the texts that the description was read from by name, the most
+/// basic first and the machine's own last.
+///
+/// # Errors
+///
+/// When the secrets are not those that the description refers to, when one of
+/// them could not do its work, or when the base lacks a kernel or a menu.
+pub fn image_tree(
+    machine: &Machine,
+    secrets: &Secrets,
+    base: &BaseFacts,
+    description: &[(String, String)],
+) -> Result<ImageFiles> {
+    let overlay = overlay(machine, secrets, description)?;
+    let mut files = ImageFiles::default();
+    let hides = add_installer_files(&mut files, machine, secrets, base)?;
+    add_scripts(&mut files, machine)?;
+    add_overlay(&mut files, &overlay)?;
+    files.insert(
+        place::MARKER,
+        0o644,
+        format!("{} {}\n", machine.identity.name, machine.digest()),
+    )?;
+    let (grub, loopback) = menu::menus(machine, base).context("making the menu")?;
+    files.insert(place::GRUB_CFG, 0o644, grub)?;
+    if let Some(loopback) = loopback {
+        files.insert(place::LOOPBACK_CFG, 0o644, loopback)?;
+    }
+    let secret: &[&str] = if hides { &[place::AUTOINSTALL] } else { &[] };
+    let manifest = Manifest::of(
+        &files,
+        machine.identity.name.as_str(),
+        machine.digest(),
+        base,
+        secret,
+    );
+    files.insert(place::MANIFEST, 0o644, manifest.to_json()?)?;
+    Ok(files)
+}
+
+/// Adds the installer's files; says whether one holds what could be guessed.
+fn add_installer_files(
+    files: &mut ImageFiles,
+    machine: &Machine,
+    secrets: &Secrets,
+    base: &BaseFacts,
+) -> Result<bool> {
+    let autoinstall = autoinstall(machine, secrets, base)?;
+    let hides = autoinstall.storage.layout.password.is_some()
+        || autoinstall.identity.password != Password::Locked
+        || !autoinstall.network.wifis.is_empty();
+    files.insert(
+        place::AUTOINSTALL,
+        0o600,
+        write(&head(machine), autoinstall)?,
+    )?;
+    files.insert(
+        place::INSPECT,
+        0o644,
+        write(INSPECT_HEAD, asks_everything(vec![guard_command("show")]))?,
+    )?;
+    files.insert(
+        place::ORDINARY,
+        0o644,
+        write(ORDINARY_HEAD, asks_everything(Vec::new()))?,
+    )?;
+    Ok(hides)
+}
+
+fn add_scripts(files: &mut ImageFiles, machine: &Machine) -> Result<()> {
+    for name in [place::GUARD, place::GUARD_FACTS, place::LAY_DOWN] {
+        files.insert(name, 0o755, verbatim(name)?)?;
+    }
+    files.insert(place::GUARD_CONF, 0o644, guard::conf(machine)?)
+}
+
+/// Adds the overlay with the list that the late-command lays it down by.
+fn add_overlay(files: &mut ImageFiles, overlay: &TargetTree) -> Result<()> {
+    let mut list = String::new();
+    for (path, landing) in overlay.entries() {
+        match landing {
+            Landing::File { bytes, mode } => {
+                list.push_str(&format!("file {mode:04o}:{} {path}\n", sha256_hex(bytes)));
+                files.insert(format!("{}{path}", place::OVERLAY), *mode, bytes.clone())?;
+            }
+            Landing::Link(target) => list.push_str(&format!("link {target} {path}\n")),
+        }
+    }
+    files.insert(place::OVERLAY_LIST, 0o644, list)
+}
+
+fn on_cdrom(path: &str) -> String {
+    format!("{}{path}", place::CDROM)
+}
+
+/// The guard by `sh`, because a stick that was written file by file has no modes.
+pub(crate) fn guard_command(what: &str) -> Vec<String> {
+    ["sh", &on_cdrom(place::GUARD), what]
+        .map(str::to_owned)
+        .to_vec()
+}
+
+/// What runs before anything is written: the guard, and a look at whether it came
+/// to its end, because a script that was emptied or cut off may end well.
+pub(crate) fn guard_commands() -> Vec<Vec<String>> {
+    let passed = ["test", "-f", "/run/lab-guard/passed"]
+        .map(str::to_owned)
+        .to_vec();
+    vec![guard_command("install"), passed]
+}
+
+pub(crate) fn lay_down_command(what: &str) -> Vec<String> {
+    ["sh", &on_cdrom(place::LAY_DOWN), what, "/target"]
+        .map(str::to_owned)
+        .to_vec()
+}
+
+fn asks_everything(early_commands: Vec<Vec<String>>) -> Interactive {
+    Interactive {
+        version: Version,
+        early_commands,
+        interactive_sections: [Everything::All],
+    }
+}
+
+fn autoinstall(machine: &Machine, secrets: &Secrets, base: &BaseFacts) -> Result<Autoinstall> {
+    Ok(Autoinstall {
+        version: Version,
+        early_commands: guard_commands(),
+        locale: machine.ubuntu.locale.clone(),
+        refresh_installer: RefreshInstaller { update: Off },
+        keyboard: Keyboard {
+            layout: machine.ubuntu.keyboard.clone(),
+        },
+        timezone: machine.ubuntu.timezone.clone(),
+        source: Source {
+            id: SourceId::UbuntuServer,
+            search_drivers: Off,
+        },
+        kernel: system::kernel(machine, base)?,
+        network: network::netplan(machine, secrets)?,
+        apt: Apt {
+            geoip: Off,
+            fallback: Fallback::OfflineInstall,
+        },
+        storage: disk::storage(machine, secrets)?,
+        identity: access::identity(machine, secrets)?,
+        ssh: access::ssh(secrets)?,
+        drivers: Drivers { install: Off },
+        updates: Updates::Security,
+        late_commands: vec![lay_down_command("files"), lay_down_command("marker")],
+        error_commands: vec![guard_command("failed")],
+        shutdown: Shutdown::Reboot,
+    })
+}
+
+fn head(machine: &Machine) -> String {
+    format!(
+        "Installs {name} on {disk}.\n\
+         \n\
+         Made from machine.toml: change that, not this. Read by Ubuntu's installer, which\n\
+         warns of unknown keys at the top and ignores deeper ones in silence.\n\
+         \n\
+         - early-commands: the guard stops everything, before a disk is touched, unless\n\
+         this is the machine that was described.\n\
+         - apt.fallback: an installation without any network is meant to succeed; all that\n\
+         is needed is on the image, the rest comes on the first start.\n\
+         - identity.password: `!` fits no password. The installer wants the key to be there.\n\
+         - shutdown: after the restart the stick's own menu starts what was installed, so a\n\
+         stick that was left in does not install again.\n",
+        name = machine.identity.name,
+        disk = machine.disk.in_words(),
+    )
+}
+
+const INSPECT_HEAD: &str = "Shows what this machine is and switches it off; see the guard. The installer\nbehind it would ask everything.";
+const ORDINARY_HEAD: &str = "Ubuntu's own installer: it asks everything. Without this file it would find\n/autoinstall.yaml of this image by itself.";

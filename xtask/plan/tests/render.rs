@@ -1,0 +1,329 @@
+//! What is rendered, held against what was rendered when somebody last looked.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{GPU_SERVER, base, image, machine, secrets, text_of, variants};
+use lab_plan::{ImageFiles, image_tree, lint, place};
+
+/// The paths with modes, then the texts; the manifest's digests change with
+/// every letter and are left to the lints.
+fn whole(image: &ImageFiles) -> String {
+    let mut text = String::new();
+    for (path, file) in image.iter() {
+        text.push_str(&format!("{:04o} {path}\n", file.mode));
+    }
+    let scripts = [
+        place::GUARD,
+        place::GUARD_FACTS,
+        place::LAY_DOWN,
+        place::MANIFEST,
+        place::OVERLAY_LIST,
+    ];
+    for (path, file) in image
+        .iter()
+        .filter(|(path, _)| !scripts.contains(path) && !path.ends_with(".json"))
+    {
+        text.push_str(&format!(
+            "\n===== {path}\n{}",
+            String::from_utf8_lossy(&file.bytes)
+        ));
+    }
+    text
+}
+
+#[test]
+fn the_gpu_server_is_rendered_as_it_was() {
+    insta::assert_snapshot!("gpu-server", whole(&image(GPU_SERVER)));
+}
+
+#[test]
+fn what_a_variant_changes_is_as_it_was() {
+    let plain = image(GPU_SERVER);
+    for (name, text) in variants().into_iter().skip(1) {
+        let other = image(&text);
+        let mut changed = String::new();
+        for (path, file) in other.iter() {
+            let same = plain.get(path).is_some_and(|before| before == file);
+            if !same
+                && !path.starts_with("lab/overlay/etc/lab/")
+                && ![place::MANIFEST, place::OVERLAY_LIST, place::MARKER].contains(&path)
+            {
+                let before = plain
+                    .get(path)
+                    .map(|file| String::from_utf8_lossy(&file.bytes).into_owned())
+                    .unwrap_or_default();
+                changed.push_str(&difference(
+                    path,
+                    &before,
+                    &String::from_utf8_lossy(&file.bytes),
+                ));
+            }
+        }
+        for (path, _) in plain.iter().filter(|(path, _)| other.get(path).is_none()) {
+            changed.push_str(&format!("===== {path} is not there\n"));
+        }
+        insta::assert_snapshot!(format!("variant-{name}"), changed);
+    }
+}
+
+/// Lines that only one of two texts has.
+fn difference(path: &str, before: &str, after: &str) -> String {
+    let only = |these: &str, those: &str, sign: char| -> String {
+        these
+            .lines()
+            .filter(|line| !those.lines().any(|other| other == *line))
+            .map(|line| format!("{sign} {line}\n"))
+            .collect()
+    };
+    format!(
+        "===== {path}\n{}{}",
+        only(before, after, '-'),
+        only(after, before, '+')
+    )
+}
+
+#[test]
+fn the_same_description_gives_the_same_bytes() {
+    for (name, text) in variants() {
+        assert_eq!(image(&text), image(&text), "{name}");
+    }
+}
+
+#[test]
+fn every_variant_passes_every_lint_and_tells_its_story() {
+    for (name, text) in variants() {
+        let image = image(&text);
+        let listing = listing(&image);
+        let report = lint(
+            &|path| image.get(path).map(|file| file.bytes.clone()),
+            &listing,
+        );
+        let wrong: Vec<_> = report
+            .findings
+            .iter()
+            .filter(|finding| finding.status != lab_plan::Status::Pass)
+            .collect();
+        assert!(wrong.is_empty(), "{name}: {wrong:#?}");
+        insta::assert_snapshot!(format!("story-{name}"), report.story.join("\n"));
+    }
+}
+
+fn listing(image: &ImageFiles) -> Vec<(String, u32)> {
+    let base = [
+        "casper/vmlinuz",
+        "casper/initrd",
+        "casper/hwe-vmlinuz",
+        "casper/hwe-initrd",
+        "boot/memtest86+x64.bin",
+    ];
+    let base = base.into_iter().map(|path| (path.to_owned(), 0o444));
+    image
+        .iter()
+        .map(|(path, file)| (path.to_owned(), file.mode))
+        .chain(base)
+        .collect()
+}
+
+#[test]
+fn the_description_of_this_repository_renders_and_passes() {
+    let path = common::workspace().join("images/gpu-server/machine.toml");
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        common::not_run(
+            "the_description_of_this_repository_renders_and_passes",
+            "images/gpu-server/machine.toml is not there",
+        );
+        return;
+    };
+    let image = image(&text);
+    let report = lint(
+        &|path| image.get(path).map(|file| file.bytes.clone()),
+        &listing(&image),
+    );
+    assert_eq!(
+        report.failures().collect::<Vec<_>>(),
+        Vec::<&lab_plan::Finding>::new()
+    );
+}
+
+#[test]
+fn no_secret_shows_where_it_should_not() {
+    for (name, text) in variants() {
+        let machine = machine(&text);
+        let secrets = secrets(&machine);
+        let shown = format!("{secrets:?}");
+        let image = image(&text);
+        for secret in [
+            common::PASSWORD_HASH,
+            common::LUKS_PASSPHRASE,
+            common::WIFI_PASSPHRASE,
+            "bm90IGEga2V5",
+        ] {
+            assert!(!shown.contains(secret), "{name}: Debug shows a secret");
+            for (path, file) in image
+                .iter()
+                .filter(|(path, _)| *path != place::AUTOINSTALL && !path.ends_with(place::HOST_KEY))
+            {
+                assert!(
+                    !String::from_utf8_lossy(&file.bytes).contains(secret),
+                    "{name}: /{path} holds a secret"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn secrets_that_do_not_fit_the_description_are_refused() {
+    let machine = machine(GPU_SERVER);
+    let good = secrets(&machine);
+    type Spoil = fn(&mut lab_plan::Secrets);
+    let cases: [(&str, Spoil); 9] = [
+        ("no SSH key", |one| one.admin_keys.clear()),
+        ("single line", |one| {
+            one.admin_keys = vec!["ssh-ed25519 AAAA x\nssh-ed25519 AAAA y".to_owned()];
+        }),
+        ("no SSH public key", |one| {
+            one.admin_keys = vec!["ssh-ed25519 AAAA x".to_owned()];
+        }),
+        ("does not refer", |one| {
+            one.password_hash = Some("$y$x".to_owned());
+        }),
+        ("does not refer", |one| {
+            one.luks_passphrase = Some("a passphrase".to_owned());
+        }),
+        ("does not refer", |one| {
+            one.wifi_passphrase = Some("a passphrase".to_owned());
+        }),
+        ("no private key", |one| {
+            one.host_key.private_openssh = "x".to_owned();
+        }),
+        ("public host key", |one| {
+            one.host_key.public = "ssh-rsa AAAA".to_owned();
+        }),
+        ("single line", |one| {
+            one.admin_keys = vec!["-----BEGIN OPENSSH PRIVATE KEY-----".to_owned()];
+        }),
+    ];
+    for (expected, spoil) in cases {
+        let mut secrets = good.clone();
+        spoil(&mut secrets);
+        let error = format!(
+            "{:#}",
+            image_tree(&machine, &secrets, &base(), &[]).unwrap_err()
+        );
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn weak_or_missing_secrets_are_refused_without_showing_them() {
+    let cases = [
+        ("luks", "short", 0),
+        ("luks", "two\nlines of it", 0),
+        ("wifi", "short", 1),
+        ("wifi", "an umlaut: \u{e4}\u{e4}\u{e4}\u{e4}", 1),
+        ("password", "correct horse battery staple", 2),
+        ("password", "$1$abcdefgh$0123456789012345678901", 2),
+    ];
+    for (variant, secret, which) in cases {
+        let text = variants()
+            .into_iter()
+            .find(|(name, _)| *name == variant)
+            .unwrap()
+            .1;
+        let machine = machine(&text);
+        let mut bad = secrets(&machine);
+        let place = [
+            &mut bad.luks_passphrase,
+            &mut bad.wifi_passphrase,
+            &mut bad.password_hash,
+        ];
+        for (index, slot) in place.into_iter().enumerate() {
+            if index == which {
+                *slot = Some(secret.to_owned());
+            }
+        }
+        let error = format!(
+            "{:#}",
+            image_tree(&machine, &bad, &base(), &[]).unwrap_err()
+        );
+        assert!(!error.contains(secret), "{error}");
+        let none = lab_plan::Secrets {
+            luks_passphrase: None,
+            wifi_passphrase: None,
+            password_hash: None,
+            ..bad
+        };
+        assert!(
+            image_tree(&machine, &none, &base(), &[]).is_err(),
+            "{variant} without its secret"
+        );
+    }
+}
+
+#[test]
+fn a_base_without_the_kernel_that_is_wanted_is_refused() {
+    let text = variants()
+        .into_iter()
+        .find(|(name, _)| *name == "hwe")
+        .unwrap()
+        .1;
+    let machine = machine(&text);
+    let early = lab_plan::BaseFacts {
+        has_hwe_kernel: false,
+        ..base()
+    };
+    let error = format!(
+        "{:#}",
+        image_tree(&machine, &secrets(&machine), &early, &[]).unwrap_err()
+    );
+    assert!(
+        error.contains("hwe-vmlinuz") && error.contains("\"ga\""),
+        "{error}"
+    );
+    let empty = lab_plan::BaseFacts {
+        grub_cfg: String::new(),
+        ..base()
+    };
+    assert!(image_tree(&machine, &secrets(&machine), &empty, &[]).is_err());
+}
+
+#[test]
+fn a_base_without_loopback_cfg_gets_none() {
+    let machine = machine(GPU_SERVER);
+    let without = lab_plan::BaseFacts {
+        loopback_cfg: None,
+        ..base()
+    };
+    let image = image_tree(&machine, &secrets(&machine), &without, &[]).unwrap();
+    assert!(image.get(place::LOOPBACK_CFG).is_none());
+    let loopback = text_of(&common::image(GPU_SERVER), place::LOOPBACK_CFG);
+    let kernels = loopback
+        .lines()
+        .filter(|line| line.trim().starts_with("linux /casper/"));
+    assert!(
+        kernels.clone().count() == 5
+            && kernels
+                .into_iter()
+                .all(|line| line.contains("iso-scan/filename=${iso_path} "))
+    );
+}
+
+#[test]
+fn the_path_of_a_description_does_not_show() {
+    let machine = machine(GPU_SERVER);
+    let texts = [
+        ("/home/me/base.toml".to_owned(), "# a".to_owned()),
+        ("/home/me/m/machine.toml".to_owned(), "# b".to_owned()),
+    ];
+    let image = image_tree(&machine, &secrets(&machine), &base(), &texts).unwrap();
+    assert_eq!(text_of(&image, "lab/overlay/etc/lab/machine.toml"), "# b");
+    assert_eq!(
+        text_of(&image, "lab/overlay/etc/lab/extends/1-base.toml"),
+        "# a"
+    );
+    assert!(image.iter().all(|(path, file)| !path.contains("home")
+        && !String::from_utf8_lossy(&file.bytes).contains("/home/me")));
+}
