@@ -43,13 +43,17 @@ fn pair(machine: &str, name: &str, comment: &str) -> Result<KeyPair, Failure> {
     let folder = folder(machine)?;
     let path = folder.join(name);
     if !path.exists() {
-        make(&folder, &path, comment).with_context(|| format!("making the key {}", path.display()))?;
+        make(&folder, &path, comment)
+            .with_context(|| format!("making the key {}", path.display()))?;
     }
     Ok(read(&path).with_context(|| format!("reading the key {}", path.display()))?)
 }
 
 fn make(folder: &Path, path: &Path, comment: &str) -> anyhow::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
     let mut key = PrivateKey::random(&mut OsRng, Algorithm::Ed25519)?;
     key.set_comment(comment);
     let private = key.to_openssh(LineEnding::LF)?;
@@ -68,7 +72,11 @@ fn make(folder: &Path, path: &Path, comment: &str) -> anyhow::Result<()> {
 fn read(path: &Path) -> anyhow::Result<KeyPair> {
     let mode = fs::metadata(path)?.permissions().mode();
     if mode & 0o077 != 0 {
-        bail!("others may read it (mode {:03o}): run `chmod 600 {}`, or remove it to have a new one made", mode & 0o777, path.display());
+        bail!(
+            "others may read it (mode {:03o}): run `chmod 600 {}`, or remove it to have a new one made",
+            mode & 0o777,
+            path.display()
+        );
     }
     let text = fs::read_to_string(path)?;
     let key = PrivateKey::from_openssh(&text)?;
@@ -80,5 +88,9 @@ fn read(path: &Path) -> anyhow::Result<KeyPair> {
         writeln!(file, "{public}")?;
         file.persist(&beside)?;
     }
-    Ok(KeyPair { path: path.to_owned(), private: text, public })
+    Ok(KeyPair {
+        path: path.to_owned(),
+        private: text,
+        public,
+    })
 }

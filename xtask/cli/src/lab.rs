@@ -39,21 +39,37 @@ impl Described {
 
     /// Prints the findings of at least this severity, errors in any case.
     fn print(&self, least: Severity) {
-        for finding in self.outcome.diagnostics.iter().filter(|one| one.severity >= least) {
+        for finding in self
+            .outcome
+            .diagnostics
+            .iter()
+            .filter(|one| one.severity >= least)
+        {
             anstream::eprintln!("{}\n", finding.render(&self.sources, true));
         }
     }
 
     /// How many errors and warnings there are, in words.
     pub(crate) fn summary(&self) -> String {
-        let count = |severity| self.outcome.diagnostics.iter().filter(|one: &&Diagnostic| one.severity == severity).count();
+        let count = |severity| {
+            self.outcome
+                .diagnostics
+                .iter()
+                .filter(|one: &&Diagnostic| one.severity == severity)
+                .count()
+        };
         let number = |count: usize, what: &str| match count {
             0 => format!("no {what}s"),
             1 => format!("1 {what}"),
             many => format!("{many} {what}s"),
         };
         let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-        format!("{}: {}, {}", self.path.display(), number(errors, "error"), number(warnings, "warning"))
+        format!(
+            "{}: {}, {}",
+            self.path.display(),
+            number(errors, "error"),
+            number(warnings, "warning")
+        )
     }
 
     /// The names and texts that the description is made of, its own last.
@@ -61,7 +77,11 @@ impl Described {
         // The last part of the path only: where the checkout lies must not get
         // into the image.
         let name = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
-        self.sources.files().iter().map(|file| (name(&file.name), file.text.clone())).collect()
+        self.sources
+            .files()
+            .iter()
+            .map(|file| (name(&file.name), file.text.clone()))
+            .collect()
     }
 }
 
@@ -69,12 +89,16 @@ impl Described {
 /// `xtask`, else the one that cargo built this program in.
 pub(crate) fn workspace() -> Result<PathBuf, Failure> {
     let here = std::env::current_dir().context("asking for the current folder")?;
-    let is_lab = |folder: &&Path| folder.join("images").is_dir() && folder.join("xtask/cli").is_dir();
+    let is_lab =
+        |folder: &&Path| folder.join("images").is_dir() && folder.join("xtask/cli").is_dir();
     if let Some(found) = here.ancestors().find(is_lab) {
         return Ok(found.to_owned());
     }
     let from_cargo = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
-    let found = from_cargo.as_deref().and_then(|folder| folder.ancestors().find(is_lab)).map(Path::to_owned);
+    let found = from_cargo
+        .as_deref()
+        .and_then(|folder| folder.ancestors().find(is_lab))
+        .map(Path::to_owned);
     found.ok_or_else(|| {
         Failure::Environment(anyhow::anyhow!(
             "{} lies in no checkout of this lab (a folder with images/ and xtask/): change into one",
@@ -97,7 +121,11 @@ pub(crate) fn machine_file(argument: &MachineArg) -> Result<PathBuf, Failure> {
     };
     if wanted.ends_with(".toml") || wanted.contains(std::path::MAIN_SEPARATOR) {
         let path = PathBuf::from(wanted);
-        let path = if path.is_dir() { path.join("machine.toml") } else { path };
+        let path = if path.is_dir() {
+            path.join("machine.toml")
+        } else {
+            path
+        };
         return Ok(path);
     }
     described(&images()?, wanted)
@@ -122,7 +150,8 @@ fn described(images: &Path, name: &str) -> Result<PathBuf, Failure> {
 }
 
 fn machines(images: &Path) -> Result<Vec<String>, Failure> {
-    let entries = std::fs::read_dir(images).with_context(|| format!("listing the machines in {}", images.display()))?;
+    let entries = std::fs::read_dir(images)
+        .with_context(|| format!("listing the machines in {}", images.display()))?;
     let mut names: Vec<String> = entries
         .filter_map(Result::ok)
         .filter(|entry| entry.path().join("machine.toml").is_file())
@@ -135,7 +164,8 @@ fn machines(images: &Path) -> Result<Vec<String>, Failure> {
 /// A path as the user would write it from here.
 fn shorten(path: &Path) -> PathBuf {
     let here = std::env::current_dir().unwrap_or_default();
-    path.strip_prefix(&here).map_or_else(|_| path.to_owned(), Path::to_owned)
+    path.strip_prefix(&here)
+        .map_or_else(|_| path.to_owned(), Path::to_owned)
 }
 
 /// No description is longer; a file that is was named by mistake.
@@ -145,9 +175,15 @@ const MAX_DESCRIPTION: u64 = 1 << 20;
 pub(crate) fn describe(argument: &MachineArg) -> Result<Described, Failure> {
     let path = machine_file(argument)?;
     let sources = Sources::load(&path.to_string_lossy(), |name, from| {
-        let base = from.and_then(|from| Path::new(from).parent()).unwrap_or(Path::new(""));
+        let base = from
+            .and_then(|from| Path::new(from).parent())
+            .unwrap_or(Path::new(""));
         let path = base.join(name);
-        let shown = path.components().collect::<PathBuf>().to_string_lossy().into_owned();
+        let shown = path
+            .components()
+            .collect::<PathBuf>()
+            .to_string_lossy()
+            .into_owned();
         let text = read_text(&path).map_err(|why| match from {
             Some(from) => format!("reading {shown}, which {from} extends: {why}"),
             None => format!("reading {shown}: {why}"),
@@ -156,7 +192,11 @@ pub(crate) fn describe(argument: &MachineArg) -> Result<Described, Failure> {
     })
     .map_err(Failure::input)?;
     let outcome = lab_machine::read(&sources, Catalog::builtin(), Some(today()));
-    Ok(Described { path, sources, outcome })
+    Ok(Described {
+        path,
+        sources,
+        outcome,
+    })
 }
 
 fn read_text(path: &Path) -> Result<String, String> {
@@ -165,25 +205,43 @@ fn read_text(path: &Path) -> Result<String, String> {
         return Err("it is no file".to_owned());
     }
     if length.len() > MAX_DESCRIPTION {
-        return Err(format!("it has {} bytes, more than any description (at most {MAX_DESCRIPTION})", length.len()));
+        return Err(format!(
+            "it has {} bytes, more than any description (at most {MAX_DESCRIPTION})",
+            length.len()
+        ));
     }
     let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-    String::from_utf8(bytes).map_err(|error| format!("it is no UTF-8 text (byte {})", error.utf8_error().valid_up_to()))
+    String::from_utf8(bytes).map_err(|error| {
+        format!(
+            "it is no UTF-8 text (byte {})",
+            error.utf8_error().valid_up_to()
+        )
+    })
 }
 
 /// Today, for the rules about the end of support. Nothing that is built depends
 /// on it.
 fn today() -> Date {
-    let days = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |past| past.as_secs() / 86_400);
-    let date = u32::try_from(days).ok().and_then(Date::from_days_since_epoch);
-    date.or_else(|| Date::from_days_since_epoch(0)).unwrap_or_else(|| unreachable!("the epoch is a day"))
+    let days = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |past| past.as_secs() / 86_400);
+    let date = u32::try_from(days)
+        .ok()
+        .and_then(Date::from_days_since_epoch);
+    date.or_else(|| Date::from_days_since_epoch(0))
+        .unwrap_or_else(|| unreachable!("the epoch is a day"))
 }
 
 /// Where keys and other things that belong to a machine are kept, outside of
 /// version control: `$LAB_STATE_DIR`, else the user's data folder.
 pub(crate) fn state_dir() -> Result<PathBuf, Failure> {
-    let var = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let own = var("LAB_STATE_DIR").or_else(|| var("XDG_DATA_HOME").map(|folder| folder.join("lab-in-a-box")));
+    let var = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    let own = var("LAB_STATE_DIR")
+        .or_else(|| var("XDG_DATA_HOME").map(|folder| folder.join("lab-in-a-box")));
     let own = own.or_else(|| var("HOME").map(|home| home.join(".local/share/lab-in-a-box")));
     own.ok_or_else(|| Failure::Environment(anyhow::anyhow!("neither HOME nor LAB_STATE_DIR is set: set LAB_STATE_DIR to the folder that shall keep the machines' keys")))
 }

@@ -25,7 +25,12 @@ use failure::Failure;
 ///
 /// Exit codes: 0 done, 1 the input is at fault, 2 could not run.
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask", verbatim_doc_comment, disable_help_subcommand = true)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    verbatim_doc_comment,
+    disable_help_subcommand = true
+)]
 struct Cli {
     /// When to use colours.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]

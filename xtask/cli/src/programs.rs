@@ -14,35 +14,74 @@ pub(crate) struct Program {
 }
 
 /// What the vm tier boots machines with.
-const VM: &[(&str, &str)] = &[("qemu-system-x86_64", "qemu-system-x86"), ("sfdisk", "fdisk"), ("mke2fs", "e2fsprogs")];
+const VM: &[(&str, &str)] = &[
+    ("qemu-system-x86_64", "qemu-system-x86"),
+    ("sfdisk", "fdisk"),
+    ("mke2fs", "e2fsprogs"),
+];
 /// What images are checked and compared with.
-const IMAGE: &[(&str, &str)] = &[("xorriso", "xorriso"), ("isoinfo", "genisoimage"), ("sgdisk", "gdisk"), ("mdir", "mtools"), ("nginx", "nginx-light"), ("gpg", "gnupg")];
+const IMAGE: &[(&str, &str)] = &[
+    ("xorriso", "xorriso"),
+    ("isoinfo", "genisoimage"),
+    ("sgdisk", "gdisk"),
+    ("mdir", "mtools"),
+    ("nginx", "nginx-light"),
+    ("gpg", "gnupg"),
+];
 
 /// Everything that some command needs, in the order of the commands.
 pub(crate) fn all() -> Vec<Program> {
     let mut programs: Vec<Program> = lab_standin::requirements()
         .iter()
-        .map(|one| Program { need: one.need, package: one.package, for_what: "iso --base stand-in" })
+        .map(|one| Program {
+            need: one.need,
+            package: one.package,
+            for_what: "iso --base stand-in",
+        })
         .collect();
-    let tests = lab_plan::TEST_PACKAGES.iter().map(|(program, package)| (program, package, "test --tier unit"));
-    let image = IMAGE.iter().map(|(program, package)| (program, package, "test --tier unit"));
-    let vm = VM.iter().map(|(program, package)| (program, package, "test --tier vm"));
+    let tests = lab_plan::TEST_PACKAGES
+        .iter()
+        .map(|(program, package)| (program, package, "test --tier unit"));
+    let image = IMAGE
+        .iter()
+        .map(|(program, package)| (program, package, "test --tier unit"));
+    let vm = VM
+        .iter()
+        .map(|(program, package)| (program, package, "test --tier vm"));
     for (program, package, for_what) in tests.chain(image).chain(vm) {
-        programs.push(Program { need: Need::Program(program), package, for_what });
+        programs.push(Program {
+            need: Need::Program(program),
+            package,
+            for_what,
+        });
     }
-    programs.push(Program { need: Need::File("/usr/share/OVMF/OVMF_CODE_4M.fd"), package: "ovmf", for_what: "test --tier vm" });
-    programs.push(Program { need: Need::File("/usr/share/misc/pci.ids"), package: "pci.ids", for_what: "test --tier unit" });
+    programs.push(Program {
+        need: Need::File("/usr/share/OVMF/OVMF_CODE_4M.fd"),
+        package: "ovmf",
+        for_what: "test --tier vm",
+    });
+    programs.push(Program {
+        need: Need::File("/usr/share/misc/pci.ids"),
+        package: "pci.ids",
+        for_what: "test --tier unit",
+    });
     let mut seen = Vec::new();
-    programs.retain(|program| !seen.contains(&program.need) && {
-        seen.push(program.need);
-        true
+    programs.retain(|program| {
+        !seen.contains(&program.need) && {
+            seen.push(program.need);
+            true
+        }
     });
     programs
 }
 
 /// Those of `programs` that are not here.
 pub(crate) fn missing(programs: &[Program]) -> Vec<Program> {
-    programs.iter().copied().filter(|program| !program.need.is_met()).collect()
+    programs
+        .iter()
+        .copied()
+        .filter(|program| !program.need.is_met())
+        .collect()
 }
 
 /// The packages of these programs, each once.

@@ -17,8 +17,17 @@ pub(crate) fn gather(described: &Described, machine: &Machine) -> Result<Secrets
     let name = machine.identity.name.as_str();
     let host = keys::host_key(name)?;
     let folder = described.path.parent().unwrap_or(Path::new(""));
-    let read = |key: &str, from: &Option<SecretRef>| from.as_ref().map(|from| resolve(key, from, folder)).transpose();
-    let mut admin_keys: Vec<String> = machine.access.ssh_keys.iter().map(|key| key.to_string()).collect();
+    let read = |key: &str, from: &Option<SecretRef>| {
+        from.as_ref()
+            .map(|from| resolve(key, from, folder))
+            .transpose()
+    };
+    let mut admin_keys: Vec<String> = machine
+        .access
+        .ssh_keys
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     if admin_keys.is_empty() {
         admin_keys.push(keys::admin_key(name)?.public);
     }
@@ -26,14 +35,27 @@ pub(crate) fn gather(described: &Described, machine: &Machine) -> Result<Secrets
     if let Some(hash) = &password_hash {
         check_hash(hash)?;
     }
-    let wifi = machine.network.wifi.as_ref().map(|wifi| &wifi.passphrase).cloned();
+    let wifi = machine
+        .network
+        .wifi
+        .as_ref()
+        .map(|wifi| &wifi.passphrase)
+        .cloned();
     let wifi_passphrase = read("network.wifi.passphrase", &wifi)?;
-    if wifi_passphrase.as_ref().is_some_and(|text| !(8..=63).contains(&text.len())) {
-        return Err(Failure::input("network.wifi.passphrase: a passphrase of WPA has 8 to 63 characters"));
+    if wifi_passphrase
+        .as_ref()
+        .is_some_and(|text| !(8..=63).contains(&text.len()))
+    {
+        return Err(Failure::input(
+            "network.wifi.passphrase: a passphrase of WPA has 8 to 63 characters",
+        ));
     }
     Ok(Secrets {
         admin_keys,
-        host_key: HostKey { private_openssh: host.private, public: host.public },
+        host_key: HostKey {
+            private_openssh: host.private,
+            public: host.public,
+        },
         password_hash,
         luks_passphrase: read("disk.luks_passphrase", &machine.disk.luks_passphrase)?,
         wifi_passphrase,
@@ -48,19 +70,31 @@ fn resolve(key: &str, from: &SecretRef, folder: &Path) -> Result<String, Failure
     };
     let text = text.trim_end_matches(['\r', '\n']).to_owned();
     if text.is_empty() || text.contains(char::is_control) {
-        return Err(Failure::input(format!("{key} comes from {from}, which is empty or has more than one line: expected one line")));
+        return Err(Failure::input(format!(
+            "{key} comes from {from}, which is empty or has more than one line: expected one line"
+        )));
     }
     Ok(text)
 }
 
 fn read_file(key: &str, path: &Path) -> Result<String, Failure> {
-    let fault = |why: String| Failure::input(format!("{key} comes from the file {}: {why}", path.display()));
+    let fault = |why: String| {
+        Failure::input(format!(
+            "{key} comes from the file {}: {why}",
+            path.display()
+        ))
+    };
     let found = std::fs::metadata(path).map_err(|error| fault(error.to_string()))?;
     if found.permissions().mode() & 0o077 != 0 {
-        return Err(fault(format!("others may read it: run `chmod 600 {}`", path.display())));
+        return Err(fault(format!(
+            "others may read it: run `chmod 600 {}`",
+            path.display()
+        )));
     }
     if found.len() > 4096 {
-        return Err(fault("it is longer than any secret (4096 bytes)".to_owned()));
+        return Err(fault(
+            "it is longer than any secret (4096 bytes)".to_owned(),
+        ));
     }
     std::fs::read_to_string(path).map_err(|error| fault(error.to_string()))
 }
@@ -69,7 +103,10 @@ fn read_file(key: &str, path: &Path) -> Result<String, Failure> {
 fn check_hash(hash: &str) -> Result<(), Failure> {
     let known = ["$y$", "$6$", "$gy$", "$7$"];
     let allowed = |c: char| c.is_ascii_graphic() && !":;*!\\".contains(c);
-    if known.iter().any(|prefix| hash.starts_with(prefix)) && hash.len() >= 40 && hash.chars().all(allowed) {
+    if known.iter().any(|prefix| hash.starts_with(prefix))
+        && hash.len() >= 40
+        && hash.chars().all(allowed)
+    {
         return Ok(());
     }
     Err(Failure::input(

@@ -63,7 +63,13 @@ impl Meter {
     /// A meter that has not shown anything yet.
     pub(crate) fn new() -> Self {
         let now = Instant::now();
-        Self { began: now, last_line: now, label: String::new(), bar: None, terminal: std::io::stderr().is_terminal() }
+        Self {
+            began: now,
+            last_line: now,
+            label: String::new(),
+            bar: None,
+            terminal: std::io::stderr().is_terminal(),
+        }
     }
 
     /// Takes note of how far it is, in bytes.
@@ -90,8 +96,10 @@ impl Meter {
                 Some(_) => "{msg:12} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta} left",
                 None => "{msg:12} {spinner} {bytes} {bytes_per_sec}",
             };
-            bar.with_style(ProgressStyle::with_template(form).unwrap_or_else(|_| ProgressStyle::default_bar()))
-                .with_message(label.clone())
+            bar.with_style(
+                ProgressStyle::with_template(form).unwrap_or_else(|_| ProgressStyle::default_bar()),
+            )
+            .with_message(label.clone())
         });
         bar.set_position(done);
     }
@@ -103,7 +111,12 @@ impl Meter {
         self.last_line = Instant::now();
         let megabytes = done / 1_000_000;
         let line = match total.filter(|total| *total > 0) {
-            Some(total) => format!("{}: {megabytes} of {} MB ({} %)", self.label, total / 1_000_000, done.saturating_mul(100) / total),
+            Some(total) => format!(
+                "{}: {megabytes} of {} MB ({} %)",
+                self.label,
+                total / 1_000_000,
+                done.saturating_mul(100) / total
+            ),
             None => format!("{}: {megabytes} MB", self.label),
         };
         // A closed standard error is no reason to stop the work.

@@ -4,9 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::section::{
-    access::Access, dcgan::DcganSection, disk::Disk, docker::Docker, driver::DriverSection, gpu::GpuSection,
-    identity::Identity, jupyter::JupyterSection, monitoring::Monitoring, network::Network, ollama::OllamaSection,
-    toolkit::ToolkitSection, ubuntu::Ubuntu, updates::Updates,
+    access::Access, dcgan::DcganSection, disk::Disk, docker::Docker, driver::DriverSection,
+    gpu::GpuSection, identity::Identity, jupyter::JupyterSection, monitoring::Monitoring,
+    network::Network, ollama::OllamaSection, toolkit::ToolkitSection, ubuntu::Ubuntu,
+    updates::Updates,
 };
 
 /// A GPU machine, described. Every key has a default; only the disk must be

@@ -54,7 +54,12 @@ struct Json<'a> {
 
 impl Diagnostic {
     /// A finding at `key`; the place is filled in by whoever knows the texts.
-    pub fn new(rule: &'static str, severity: Severity, key: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn new(
+        rule: &'static str,
+        severity: Severity,
+        key: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
         Self {
             rule,
             severity,
@@ -113,10 +118,14 @@ impl Diagnostic {
                 if let Some((_, line, column)) = position {
                     origin = origin.line(line).char_column(column);
                 }
-                group = group.element(origin).element(Level::NOTE.message(self.expected.as_str()));
+                group = group
+                    .element(origin)
+                    .element(Level::NOTE.message(self.expected.as_str()));
             }
             Some((file, range)) => {
-                let mark = AnnotationKind::Primary.span(range).label(self.expected.as_str());
+                let mark = AnnotationKind::Primary
+                    .span(range)
+                    .label(self.expected.as_str());
                 let snippet = Snippet::source(file.text.as_str())
                     .path(file.name.as_str())
                     .annotation(mark);
@@ -134,14 +143,20 @@ impl Diagnostic {
         for help in &self.help {
             group = group.element(Level::HELP.message(help.as_str()));
         }
-        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+        let renderer = if color {
+            Renderer::styled()
+        } else {
+            Renderer::plain()
+        };
         renderer.render(&[group]).to_string()
     }
 
     /// The finding in one line, for places without room for a snippet.
     pub fn line(&self, sources: &Sources) -> String {
         let mut line = String::new();
-        if let Some((file, row, column)) = self.span.as_ref().and_then(|span| sources.position(span)) {
+        if let Some((file, row, column)) =
+            self.span.as_ref().and_then(|span| sources.position(span))
+        {
             let _ = write!(line, "{file}:{row}:{column}: ");
         }
         let _ = write!(line, "{} [{}]", self.message, self.rule);

@@ -39,14 +39,19 @@ fn shift_table(table: DeTable<'_>, offset: usize) -> DeTable<'_> {
 /// Lays `over` on top of `base`.
 fn merge<'i>(base: &mut DeTable<'i>, over: DeTable<'i>) {
     for (key, value) in over {
-        let mergeable = value.get_ref().is_table() && base.get(key.get_ref().as_ref()).is_some_and(|old| old.get_ref().is_table());
+        let mergeable = value.get_ref().is_table()
+            && base
+                .get(key.get_ref().as_ref())
+                .is_some_and(|old| old.get_ref().is_table());
         if !mergeable {
             // Removed first: a map keeps the old key, and with it the old place.
             base.remove(key.get_ref().as_ref());
             base.insert(key, value);
             continue;
         }
-        let (Some(old), DeValue::Table(new)) = (base.get_mut(key.get_ref().as_ref()), value.into_inner()) else {
+        let (Some(old), DeValue::Table(new)) =
+            (base.get_mut(key.get_ref().as_ref()), value.into_inner())
+        else {
             continue;
         };
         if let DeValue::Table(old) = old.get_mut() {
@@ -62,7 +67,9 @@ pub(crate) fn overlay(files: &[Source]) -> (DeTable<'_>, Vec<(String, Option<Spa
     for file in files {
         let (table, found) = DeTable::parse_recoverable(&file.text);
         for error in found {
-            let span = error.span().map(|span| span.start + file.offset..span.end + file.offset);
+            let span = error
+                .span()
+                .map(|span| span.start + file.offset..span.end + file.offset);
             errors.push((error.message().to_owned(), span));
         }
         let mut table = shift_table(table.into_inner(), file.offset);
@@ -115,8 +122,17 @@ fn walk_table(table: &DeTable<'_>, path: &mut Vec<Step>, all: &mut Vec<Place>) {
     }
 }
 
-fn visit(key: Option<Span>, value: &Spanned<DeValue<'_>>, path: &mut Vec<Step>, all: &mut Vec<Place>) {
-    all.push(Place { path: path.clone(), key, value: value.span() });
+fn visit(
+    key: Option<Span>,
+    value: &Spanned<DeValue<'_>>,
+    path: &mut Vec<Step>,
+    all: &mut Vec<Place>,
+) {
+    all.push(Place {
+        path: path.clone(),
+        key,
+        value: value.span(),
+    });
     match value.get_ref() {
         DeValue::Table(table) => walk_table(table, path, all),
         DeValue::Array(array) => {
@@ -138,7 +154,9 @@ pub(crate) fn remove(table: &mut DeTable<'_>, path: &[Step]) -> bool {
     if rest.is_empty() {
         return table.remove(key.as_str()).is_some();
     }
-    table.get_mut(key.as_str()).is_some_and(|value| remove_in(value.get_mut(), rest))
+    table
+        .get_mut(key.as_str())
+        .is_some_and(|value| remove_in(value.get_mut(), rest))
 }
 
 fn remove_in<'i>(value: &mut DeValue<'i>, path: &[Step]) -> bool {
@@ -146,7 +164,9 @@ fn remove_in<'i>(value: &mut DeValue<'i>, path: &[Step]) -> bool {
         (DeValue::Table(table), path) => remove(table, path),
         (DeValue::Array(array), [Step::Index(index), rest @ ..]) => {
             if !rest.is_empty() {
-                return array.iter_mut().nth(*index).is_some_and(|value| remove_in(value.get_mut(), rest));
+                return array
+                    .get_mut(*index)
+                    .is_some_and(|value| remove_in(value.get_mut(), rest));
             }
             let before = array.len();
             let kept = std::mem::replace(array, DeArray::new());

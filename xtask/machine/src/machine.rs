@@ -1,15 +1,18 @@
 //! The resolved machine: the description with every default filled in, the
 //! catalog's facts beside each card, and every workload's cards by name.
 
-use lab_catalog::{Architecture, Catalog, ComputeCapability, DottedVersion, DriverBranch, KernelModule, PciId};
+use lab_catalog::{
+    Architecture, Catalog, ComputeCapability, DottedVersion, DriverBranch, KernelModule, PciId,
+};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::Description;
 use crate::section::gpu::{GpuChoice, GpuSection};
 use crate::section::{
-    access::Access, dcgan::Dcgan, disk::Disk, docker::Docker, driver::Driver, identity::Identity, jupyter, jupyter::Jupyter,
-    monitoring::Monitoring, network::Network, ollama, ollama::Ollama, toolkit::Toolkit, ubuntu::Ubuntu, updates::Updates,
+    access::Access, dcgan::Dcgan, disk::Disk, docker::Docker, driver::Driver, identity::Identity,
+    jupyter, jupyter::Jupyter, monitoring::Monitoring, network::Network, ollama, ollama::Ollama,
+    toolkit::Toolkit, ubuntu::Ubuntu, updates::Updates,
 };
 use crate::types::{Bdf, CardName, ImageReference};
 
@@ -98,7 +101,10 @@ impl Card {
     /// The card in words, with what decides whether software can use it.
     pub fn in_words(&self) -> String {
         match (self.architecture, self.compute_capability) {
-            (Some(architecture), Some(capability)) => format!("{} ({architecture}, compute capability {capability})", self.name),
+            (Some(architecture), Some(capability)) => format!(
+                "{} ({architecture}, compute capability {capability})",
+                self.name
+            ),
             _ => self.name.to_string(),
         }
     }
@@ -123,19 +129,45 @@ fn no_version() -> DottedVersion {
 impl Machine {
     /// Answers every question that the description leaves open.
     pub(crate) fn resolve(description: Description, catalog: &Catalog) -> Self {
-        let cards: Vec<Card> = description.gpu.iter().enumerate().map(|(index, section)| Card::resolve(index, section, catalog)).collect();
+        let cards: Vec<Card> = description
+            .gpu
+            .iter()
+            .enumerate()
+            .map(|(index, section)| Card::resolve(index, section, catalog))
+            .collect();
         let driver = resolve_driver(&description, &cards, catalog);
-        let image = description.jupyter.image.clone().unwrap_or_else(|| advised_image(catalog));
-        let ollama_version = description.ollama.version.or_else(|| catalog.ollama_releases().last().map(|one| one.version)).unwrap_or_else(no_version);
-        let answers = |card: &Card| card.compute_capability.is_some_and(|one| ollama::can_use(catalog, ollama_version, one, driver.branch));
-        let trains = |card: &Card| card.compute_capability.is_some_and(|one| jupyter::can_run(catalog, &image, one).is_ok());
+        let image = description
+            .jupyter
+            .image
+            .clone()
+            .unwrap_or_else(|| advised_image(catalog));
+        let ollama_version = description
+            .ollama
+            .version
+            .or_else(|| catalog.ollama_releases().last().map(|one| one.version))
+            .unwrap_or_else(no_version);
+        let answers = |card: &Card| {
+            card.compute_capability
+                .is_some_and(|one| ollama::can_use(catalog, ollama_version, one, driver.branch))
+        };
+        let trains = |card: &Card| {
+            card.compute_capability
+                .is_some_and(|one| jupyter::can_run(catalog, &image, one).is_ok())
+        };
         let section = description;
         Self {
             toolkit: Toolkit {
                 enabled: section.toolkit.enabled,
-                version: section.toolkit.version.or_else(|| newest_toolkit(catalog)).unwrap_or_else(no_version),
+                version: section
+                    .toolkit
+                    .version
+                    .or_else(|| newest_toolkit(catalog))
+                    .unwrap_or_else(no_version),
             },
-            docker: Docker { version: section.docker.version.or_else(|| newest_docker(catalog)), ..section.docker },
+            docker: Docker {
+                version: section.docker.version.or_else(|| newest_docker(catalog)),
+                ..section.docker
+            },
             ollama: Ollama {
                 enabled: section.ollama.enabled,
                 version: ollama_version,
@@ -179,7 +211,10 @@ impl Machine {
 
     /// The generations of all cards that the catalog knows.
     pub fn architectures(&self) -> Vec<Architecture> {
-        self.cards.iter().filter_map(|card| card.architecture).collect()
+        self.cards
+            .iter()
+            .filter_map(|card| card.architecture)
+            .collect()
     }
 
     /// The sha256, in hex, of the whole resolved machine. Secrets are no part of
@@ -191,12 +226,23 @@ impl Machine {
 }
 
 fn resolve_driver(description: &Description, cards: &[Card], catalog: &Catalog) -> Driver {
-    let architectures: Vec<Architecture> = cards.iter().filter_map(|card| card.architecture).collect();
-    let advised = catalog.advised_driver(&architectures).map(|branch| branch.branch);
+    let architectures: Vec<Architecture> =
+        cards.iter().filter_map(|card| card.architecture).collect();
+    let advised = catalog
+        .advised_driver(&architectures)
+        .map(|branch| branch.branch);
     Driver {
         enabled: description.driver.enabled,
-        branch: description.driver.branch.or(advised).unwrap_or(FALLBACK_BRANCH),
-        module: description.driver.module.or_else(|| KernelModule::for_all(&architectures)).unwrap_or(KernelModule::Closed),
+        branch: description
+            .driver
+            .branch
+            .or(advised)
+            .unwrap_or(FALLBACK_BRANCH),
+        module: description
+            .driver
+            .module
+            .or_else(|| KernelModule::for_all(&architectures))
+            .unwrap_or(KernelModule::Closed),
         persistence: description.driver.persistence,
     }
 }
@@ -214,8 +260,13 @@ fn newest_toolkit(catalog: &Catalog) -> Option<DottedVersion> {
 
 fn newest_docker(catalog: &Catalog) -> Option<DottedVersion> {
     // Debian's form of a version: epoch, upstream's own, revision.
-    let newest = &catalog.apt_repository("docker")?.newest("docker-ce")?.version;
-    let upstream = newest.split_once(':').map_or(newest.as_str(), |(_, rest)| rest);
+    let newest = &catalog
+        .apt_repository("docker")?
+        .newest("docker-ce")?
+        .version;
+    let upstream = newest
+        .split_once(':')
+        .map_or(newest.as_str(), |(_, rest)| rest);
     upstream.split('-').next()?.parse().ok()
 }
 
@@ -226,6 +277,16 @@ fn choose(choice: &GpuChoice, cards: &[Card], fits: impl Fn(&Card) -> bool) -> V
         return names.clone();
     }
     let usable = cards.iter().enumerate().filter(|(_, card)| fits(card));
-    let rank = |(index, card): &(usize, &Card)| (card.vram_mib, card.memory_bandwidth_gbps, std::cmp::Reverse(*index));
-    usable.max_by_key(rank).map(|(_, card)| card.name.clone()).into_iter().collect()
+    let rank = |(index, card): &(usize, &Card)| {
+        (
+            card.vram_mib,
+            card.memory_bandwidth_gbps,
+            std::cmp::Reverse(*index),
+        )
+    };
+    usable
+        .max_by_key(rank)
+        .map(|(_, card)| card.name.clone())
+        .into_iter()
+        .collect()
 }

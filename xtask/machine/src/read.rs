@@ -33,12 +33,17 @@ pub struct Outcome {
 impl Outcome {
     /// Whether there is an error among the findings.
     pub fn has_errors(&self) -> bool {
-        self.diagnostics.iter().any(|one| one.severity == Severity::Error)
+        self.diagnostics
+            .iter()
+            .any(|one| one.severity == Severity::Error)
     }
 
     /// Where a key such as `disk.serial` is written, if it is.
     pub fn place_of(&self, key: &str) -> Option<&Span> {
-        self.keys.iter().find(|(written, _)| written == key).map(|(_, span)| span)
+        self.keys
+            .iter()
+            .find(|(written, _)| written == key)
+            .map(|(_, span)| span)
     }
 }
 
@@ -46,25 +51,49 @@ impl Outcome {
 pub fn read(sources: &Sources, catalog: &Catalog, today: Option<Date>) -> Outcome {
     let (mut table, syntax) = layers::overlay(sources.files());
     let all = layers::places(&table);
-    let mut diagnostics: Vec<Diagnostic> = syntax.into_iter().map(|(message, span)| syntax_error(message, span)).collect();
+    let mut diagnostics: Vec<Diagnostic> = syntax
+        .into_iter()
+        .map(|(message, span)| syntax_error(message, span))
+        .collect();
     let broken = !diagnostics.is_empty();
     let mut unsure = BTreeSet::new();
     let description = read_out(&mut table, &mut diagnostics, &mut unsure);
     let mut machine = None;
     if let Some(description) = description.filter(|_| !broken) {
         let resolved = Machine::resolve(description, catalog);
-        let context = rules::Context { machine: &resolved, catalog, today };
-        let found = rules::check(&context).into_iter().filter(|one| !touches(one, &unsure));
+        let context = rules::Context {
+            machine: &resolved,
+            catalog,
+            today,
+        };
+        let found = rules::check(&context)
+            .into_iter()
+            .filter(|one| !touches(one, &unsure));
         diagnostics.extend(found.map(|one| locate(one, &all)));
         machine = Some(resolved);
     }
     // By place, errors first where two are at one place; the order of finding
     // decides between equals.
-    diagnostics.sort_by_key(|one| (one.span.as_ref().map_or(usize::MAX, |span| span.start), std::cmp::Reverse(one.severity)));
-    let keys = all.iter().map(|place| (layers::show(&place.path), place.value.clone())).collect();
-    let outcome = Outcome { machine, diagnostics, keys };
+    diagnostics.sort_by_key(|one| {
+        (
+            one.span.as_ref().map_or(usize::MAX, |span| span.start),
+            std::cmp::Reverse(one.severity),
+        )
+    });
+    let keys = all
+        .iter()
+        .map(|place| (layers::show(&place.path), place.value.clone()))
+        .collect();
+    let outcome = Outcome {
+        machine,
+        diagnostics,
+        keys,
+    };
     if outcome.has_errors() {
-        return Outcome { machine: None, ..outcome };
+        return Outcome {
+            machine: None,
+            ..outcome
+        };
     }
     outcome
 }
@@ -73,7 +102,12 @@ pub fn read(sources: &Sources, catalog: &Catalog, today: Option<Date>) -> Outcom
 fn touches(finding: &Diagnostic, unsure: &BTreeSet<String>) -> bool {
     let section = finding.key.split(['.', '[']).next().unwrap_or_default();
     // Cards decide what every workload can do, and the image decides it for two.
-    let on_cards = |section: &str| matches!(section, "driver" | "ollama" | "jupyter" | "dcgan" | "machine");
+    let on_cards = |section: &str| {
+        matches!(
+            section,
+            "driver" | "ollama" | "jupyter" | "dcgan" | "machine"
+        )
+    };
     unsure.contains(section)
         || unsure.contains("gpu") && on_cards(section)
         || unsure.contains("driver") && section == "ollama"
@@ -84,7 +118,9 @@ fn touches(finding: &Diagnostic, unsure: &BTreeSet<String>) -> bool {
 }
 
 fn syntax_error(message: String, span: Option<Span>) -> Diagnostic {
-    Diagnostic::error(id::SYNTAX, "", message).expected("TOML").at(span)
+    Diagnostic::error(id::SYNTAX, "", message)
+        .expected("TOML")
+        .at(span)
 }
 
 /// After that many errors in the text the reading stops: each takes a turn, and
@@ -92,7 +128,11 @@ fn syntax_error(message: String, span: Option<Span>) -> Diagnostic {
 const MOST_ERRORS: usize = 100;
 
 /// Reads the table, taking out what cannot be read until the rest can.
-fn read_out(table: &mut DeTable<'_>, diagnostics: &mut Vec<Diagnostic>, unsure: &mut BTreeSet<String>) -> Option<Description> {
+fn read_out(
+    table: &mut DeTable<'_>,
+    diagnostics: &mut Vec<Diagnostic>,
+    unsure: &mut BTreeSet<String>,
+) -> Option<Description> {
     let mut taken: Vec<Vec<Step>> = Vec::new();
     let original = layers::places(table);
     for _ in 0..MOST_ERRORS {
@@ -109,7 +149,9 @@ fn read_out(table: &mut DeTable<'_>, diagnostics: &mut Vec<Diagnostic>, unsure: 
         if !is_hole(&error, place, &taken) {
             // Elements that were taken out have moved the others up; the reader
             // counts as the text stands.
-            let written = original.iter().find(|one| one.value == place.value && one.path.len() == place.path.len());
+            let written = original
+                .iter()
+                .find(|one| one.value == place.value && one.path.len() == place.path.len());
             diagnostics.push(value_error(&error, written.or(Some(place))));
         }
         if let Some(Step::Key(section)) = place.path.first() {
@@ -134,15 +176,24 @@ fn offending<'a>(places: &'a [Place], span: Option<&Span>) -> Option<&'a Place> 
     let span = span.filter(|span| **span != (0..0))?;
     let inside = |outer: &Span| outer.start <= span.start && span.end <= outer.end;
     let fits = |place: &&Place| inside(&place.value) || place.key.as_ref().is_some_and(inside);
-    places.iter().filter(fits).max_by_key(|place| place.path.len())
+    places
+        .iter()
+        .filter(fits)
+        .max_by_key(|place| place.path.len())
 }
 
 /// The element of a list that an error at the list is about: serde does not say
 /// which one a checked text refused. It is the first without which the error
 /// moves on.
 fn culprit<'a>(table: &DeTable<'_>, places: &'a [Place], list: &'a Place) -> &'a Place {
-    let in_list = |place: &&Place| place.path.len() == list.path.len() + 1 && place.path.starts_with(&list.path);
-    let elements: Vec<&Place> = places.iter().filter(in_list).filter(|place| place.key.is_none()).collect();
+    let in_list = |place: &&Place| {
+        place.path.len() == list.path.len() + 1 && place.path.starts_with(&list.path)
+    };
+    let elements: Vec<&Place> = places
+        .iter()
+        .filter(in_list)
+        .filter(|place| place.key.is_none())
+        .collect();
     // Read with the first `count` elements only, the list is sound as long as
     // the culprit is not among them.
     let sound_up_to = |count: usize| {
@@ -152,17 +203,29 @@ fn culprit<'a>(table: &DeTable<'_>, places: &'a [Place], list: &'a Place) -> &'a
         }
         match try_read(&shortened) {
             Ok(_) => true,
-            Err(error) => offending(places, error.span().as_ref()).is_none_or(|place| place.path != list.path),
+            Err(error) => {
+                offending(places, error.span().as_ref()).is_none_or(|place| place.path != list.path)
+            }
         }
     };
+    // A list where none belongs is wrong itself, whatever is in it.
+    if !sound_up_to(0) {
+        return list;
+    }
     let first = (1..=elements.len()).find(|count| !sound_up_to(*count));
-    first.and_then(|count| elements.get(count - 1).copied()).unwrap_or(list)
+    first
+        .and_then(|count| elements.get(count - 1).copied())
+        .unwrap_or(list)
 }
 
 /// Whether an error only says that something is missing which was taken out
 /// before, with a finding of its own.
 fn is_hole(error: &toml::de::Error, place: &Place, taken: &[Vec<Step>]) -> bool {
-    let Some(field) = error.message().strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) else {
+    let Some(field) = error
+        .message()
+        .strip_prefix("missing field `")
+        .and_then(|rest| rest.split('`').next())
+    else {
         return false;
     };
     let mut path = place.path.clone();
@@ -179,14 +242,17 @@ fn value_error(error: &toml::de::Error, place: Option<&Place>) -> Diagnostic {
     let key = layers::show(path);
     // An element's own place is closer than the list's, which is all serde knows.
     let span = match path.last() {
-        Some(Step::Index(_)) if !message.starts_with("missing field") => place.map(|place| place.value.clone()),
+        Some(Step::Index(_)) if !message.starts_with("missing field") => {
+            place.map(|place| place.value.clone())
+        }
         _ => error.span(),
     };
     let last_key = path.iter().rev().find_map(|step| match step {
         Step::Key(key) => Some(key.as_str()),
         Step::Index(_) => None,
     });
-    let secret = last_key.is_some_and(|key| SECRET_KEYS.contains(&key)) || message.contains("private key");
+    let secret =
+        last_key.is_some_and(|key| SECRET_KEYS.contains(&key)) || message.contains("private key");
     let mut finding = match unknown_name(message) {
         Some((unknown, known)) => unknown_error(message, key, unknown, &known),
         None => plain_error(message, key),
@@ -196,11 +262,25 @@ fn value_error(error: &toml::de::Error, place: Option<&Place>) -> Diagnostic {
 }
 
 fn plain_error(message: &str, key: String) -> Diagnostic {
-    if let Some(field) = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
-        return Diagnostic::error(id::BAD_VALUE, key.clone(), format!("`{key}` has no `{field}`")).expected(format!("a line `{field} = …` in here"));
+    if let Some(field) = message
+        .strip_prefix("missing field `")
+        .and_then(|rest| rest.split('`').next())
+    {
+        return Diagnostic::error(
+            id::BAD_VALUE,
+            key.clone(),
+            format!("`{key}` has no `{field}`"),
+        )
+        .expected(format!("a line `{field} = …` in here"));
     }
-    let (found, expected) = message.split_once(": expected ").or_else(|| message.split_once(", expected ")).unwrap_or((message, "another value"));
-    let text = match found.strip_prefix("invalid type: ").or_else(|| found.strip_prefix("invalid value: ")) {
+    let (found, expected) = message
+        .split_once(": expected ")
+        .or_else(|| message.split_once(", expected "))
+        .unwrap_or((message, "another value"));
+    let text = match found
+        .strip_prefix("invalid type: ")
+        .or_else(|| found.strip_prefix("invalid value: "))
+    {
         Some(what) => format!("`{key}` cannot be {}", in_words(what)),
         None if key.is_empty() => found.to_owned(),
         None => format!("`{key}`: {found}"),
@@ -227,7 +307,10 @@ fn in_words(kind: &str) -> String {
         if kind == serde {
             return ours.to_owned();
         }
-        if let Some(value) = kind.strip_prefix(serde).filter(|rest| rest.starts_with(" \"") || rest.starts_with(" `")) {
+        if let Some(value) = kind
+            .strip_prefix(serde)
+            .filter(|rest| rest.starts_with(" \"") || rest.starts_with(" `"))
+        {
             return format!("{ours}{value}");
         }
     }
@@ -242,7 +325,8 @@ fn unknown_error(message: &str, key: String, unknown: &str, known: &[&str]) -> D
         true => (id::UNKNOWN_KEY, format!("there is no key `{key}`")),
         false => (id::BAD_VALUE, format!("`{key}` cannot be `{unknown}`")),
     };
-    let finding = Diagnostic::error(rule, key, text).expected(format!("one of {}", known.join(", ")));
+    let finding =
+        Diagnostic::error(rule, key, text).expected(format!("one of {}", known.join(", ")));
     match rules::closest(unknown, known) {
         Some(close) => finding.help(format!("did you mean `{close}`?")),
         None => finding,
@@ -251,7 +335,9 @@ fn unknown_error(message: &str, key: String, unknown: &str, known: &[&str]) -> D
 
 /// Takes serde's words apart: ``unknown field `modle`, expected one of `model`, `serial` ``.
 fn unknown_name(message: &str) -> Option<(&str, Vec<&str>)> {
-    let rest = message.strip_prefix("unknown field `").or_else(|| message.strip_prefix("unknown variant `"))?;
+    let rest = message
+        .strip_prefix("unknown field `")
+        .or_else(|| message.strip_prefix("unknown variant `"))?;
     let (unknown, rest) = rest.split_once("`, ")?;
     let known = rest.split('`').skip(1).step_by(2).collect();
     Some((unknown, known))

@@ -49,15 +49,27 @@ pub(crate) struct Finding<'a>(&'a mut Diagnostic);
 
 impl Findings {
     /// Records that `rule` is broken at `key`.
-    pub(crate) fn report(&mut self, rule: &'static Rule, key: impl Into<String>, message: impl Into<String>) -> Finding<'_> {
+    pub(crate) fn report(
+        &mut self,
+        rule: &'static Rule,
+        key: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Finding<'_> {
         let finding = Diagnostic::new(rule.id, rule.severity, key, message);
         // The second finding to the letter (two cards, one reason) tells nothing new.
-        if let Some(at) = self.found.iter().position(|one| one.rule == finding.rule && one.key == finding.key && one.message == finding.message) {
+        if let Some(at) = self.found.iter().position(|one| {
+            one.rule == finding.rule && one.key == finding.key && one.message == finding.message
+        }) {
             self.found.remove(at);
         }
         self.found.push(finding);
         let last = self.found.len() - 1;
         Finding(&mut self.found[last])
+    }
+
+    /// How much was found until now.
+    pub(crate) fn count(&self) -> usize {
+        self.found.len()
     }
 
     /// Everything that was found.

@@ -115,9 +115,16 @@ impl Sources {
 
     /// The file that a place lies in and the place within it.
     pub fn locate(&self, span: &Span) -> Option<(&Source, Range<usize>)> {
-        let file = self.files.iter().rev().find(|file| file.offset <= span.start)?;
+        let file = self
+            .files
+            .iter()
+            .rev()
+            .find(|file| file.offset <= span.start)?;
         let clamp = |at: usize| floor_char(&file.text, at.saturating_sub(file.offset));
-        Some((file, clamp(span.start)..clamp(span.end).max(clamp(span.start))))
+        Some((
+            file,
+            clamp(span.start)..clamp(span.end).max(clamp(span.start)),
+        ))
     }
 
     /// File name, line and column (both from 1, the column in characters).
@@ -125,7 +132,13 @@ impl Sources {
         let (file, range) = self.locate(span)?;
         let before = file.text.get(..range.start)?;
         let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let column = before
+            .rsplit('\n')
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .count()
+            + 1;
         Some((&file.name, line, column))
     }
 }

@@ -10,8 +10,8 @@ pub use access::{PublicKey, SecretRef, UserName};
 pub use disk::{DiskModel, DiskSerial};
 pub use network::{HostName, Interface, MacAddress, NtpServer, Subnet};
 pub use text::{
-    Bdf, CardName, ClockTime, DmiText, ImageReference, KeyboardLayout, Locale, ModelName, SnapshotId, TargetPath,
-    Timezone, UbuntuRelease,
+    Bdf, CardName, ClockTime, DmiText, ImageReference, KeyboardLayout, Locale, ModelName,
+    SnapshotId, TargetPath, Timezone, UbuntuRelease,
 };
 
 /// Makes a newtype over a checked string: `FromStr` calls the check, serde and

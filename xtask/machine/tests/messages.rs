@@ -7,7 +7,11 @@ use lab_machine::{Severity, Sources};
 
 fn shown(text: &str) -> String {
     let (sources, outcome) = read_text(text);
-    let messages: Vec<String> = outcome.diagnostics.iter().map(|one| one.render(&sources, false)).collect();
+    let messages: Vec<String> = outcome
+        .diagnostics
+        .iter()
+        .map(|one| one.render(&sources, false))
+        .collect();
     messages.join("\n\n")
 }
 
@@ -78,11 +82,21 @@ fn a_message_never_repeats_a_secret() {
     ];
     for text in secrets {
         let (sources, outcome) = read_text(text);
-        let spoken: Vec<_> = outcome.diagnostics.iter().filter(|one| one.rule == "bad-value").collect();
+        let spoken: Vec<_> = outcome
+            .diagnostics
+            .iter()
+            .filter(|one| one.rule == "bad-value")
+            .collect();
         assert_eq!(spoken.len(), 1, "{text}");
         for finding in &outcome.diagnostics {
-            assert!(!finding.render(&sources, false).contains("hunter2"), "{text}");
-            assert!(!finding.json(&sources).to_string().contains("hunter2"), "{text}");
+            assert!(
+                !finding.render(&sources, false).contains("hunter2"),
+                "{text}"
+            );
+            assert!(
+                !finding.json(&sources).to_string().contains("hunter2"),
+                "{text}"
+            );
             assert!(!finding.line(&sources).contains("hunter2"), "{text}");
         }
     }
@@ -91,17 +105,30 @@ fn a_message_never_repeats_a_secret() {
 #[test]
 fn a_description_builds_on_another() {
     let files = [
-        ("ws/machine.toml", "extends = \"../room/machine.toml\"\n[machine]\nname = \"ws-07\"\n[disk]\nserial = \"ABC123\"\n"),
-        ("ws/../room/machine.toml", "[machine]\nname = \"room\"\nmemory_gib = \"32\"\nproduct = \"HP Z440 Workstation\"\n[disk]\nsize_gb = 250\n"),
+        (
+            "ws/machine.toml",
+            "extends = \"../room/machine.toml\"\n[machine]\nname = \"ws-07\"\n[disk]\nserial = \"ABC123\"\n",
+        ),
+        (
+            "ws/../room/machine.toml",
+            "[machine]\nname = \"room\"\nmemory_gib = \"32\"\nproduct = \"HP Z440 Workstation\"\n[disk]\nsize_gb = 250\n",
+        ),
     ];
     let sources = Sources::load("ws/machine.toml", |name, from| {
         let wanted = from.map_or(name.to_owned(), |_| format!("ws/{name}"));
-        let file = files.iter().find(|(path, _)| *path == wanted).ok_or(format!("no {wanted}"))?;
+        let file = files
+            .iter()
+            .find(|(path, _)| *path == wanted)
+            .ok_or(format!("no {wanted}"))?;
         Ok((file.0.to_owned(), file.1.to_owned()))
     })
     .unwrap();
     let outcome = lab_machine::read(&sources, lab_catalog::Catalog::builtin(), None);
-    let messages: Vec<String> = outcome.diagnostics.iter().map(|one| one.render(&sources, false)).collect();
+    let messages: Vec<String> = outcome
+        .diagnostics
+        .iter()
+        .map(|one| one.render(&sources, false))
+        .collect();
     insta::assert_snapshot!(messages.join("\n\n"));
 }
 
@@ -109,8 +136,16 @@ fn a_description_builds_on_another() {
 fn what_is_written_nearer_wins_and_lists_are_replaced() {
     let base = "[machine]\nname = \"room\"\nproduct = \"A\"\n[[gpu]]\npci_id = \"10de:1c82\"\n[[gpu]]\npci_id = \"10de:13ba\"\n[disk]\nserial = \"BASE1\"\nsize_gb = 250\n";
     let own = "extends = \"b\"\n[machine]\nname = \"ws\"\n[[gpu]]\npci_id = \"10de:1d01\"\n[disk]\nserial = \"OWN1\"\n";
-    let sources = Sources::load("a", |name, _| Ok((name.to_owned(), if name == "a" { own } else { base }.to_owned()))).unwrap();
-    let machine = lab_machine::read(&sources, lab_catalog::Catalog::builtin(), None).machine.unwrap();
+    let sources = Sources::load("a", |name, _| {
+        Ok((
+            name.to_owned(),
+            if name == "a" { own } else { base }.to_owned(),
+        ))
+    })
+    .unwrap();
+    let machine = lab_machine::read(&sources, lab_catalog::Catalog::builtin(), None)
+        .machine
+        .unwrap();
     assert_eq!(machine.identity.name.as_str(), "ws");
     assert_eq!(machine.identity.product.as_ref().unwrap().as_str(), "A");
     assert_eq!(machine.cards.len(), 1);
@@ -135,8 +170,17 @@ fn a_circle_of_extends_ends() {
 
 #[test]
 fn a_warning_does_not_stop_the_build() {
-    let (_, outcome) = read_text("[disk]\nserial = \"ABC123\"\nsize_gb = 100\n[ollama]\nenabled = false\n[jupyter]\nenabled = false\n[dcgan]\nenabled = false\n");
-    assert!(outcome.diagnostics.iter().all(|one| one.severity == Severity::Warning), "{:?}", outcome.diagnostics);
+    let (_, outcome) = read_text(
+        "[disk]\nserial = \"ABC123\"\nsize_gb = 100\n[ollama]\nenabled = false\n[jupyter]\nenabled = false\n[dcgan]\nenabled = false\n",
+    );
+    assert!(
+        outcome
+            .diagnostics
+            .iter()
+            .all(|one| one.severity == Severity::Warning),
+        "{:?}",
+        outcome.diagnostics
+    );
     assert!(!outcome.diagnostics.is_empty());
     assert!(outcome.machine.is_some());
 }
@@ -146,5 +190,8 @@ fn the_digest_follows_the_description() {
     let digest = |text: &str| read_text(text).1.machine.map(|machine| machine.digest());
     let plain = common::GPU_SERVER;
     assert_eq!(digest(plain), digest(&format!("# a comment\n{plain}")));
-    assert_ne!(digest(plain), digest(&plain.replace("memory_gib = 32", "memory_gib = 64")));
+    assert_ne!(
+        digest(plain),
+        digest(&plain.replace("memory_gib = 32", "memory_gib = 64"))
+    );
 }

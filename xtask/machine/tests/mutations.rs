@@ -22,8 +22,37 @@ impl Numbers {
 }
 
 const PIECES: &[&str] = &[
-    "\"", "'", "\"\"\"", "[", "]", "[[", "]]", "{", "}", "=", ".", ",", "\n", "\0", "\u{feff}", "é", "🦀", "-1", "1e999", "nan",
-    "99999999999999999999", "true", "auto", "gpu", "[[gpu]]\n", "[disk]\n", "extends = \"x\"\n", "1979-05-27T07:32:00Z", "0x", "\\u0000", "#",
+    "\"",
+    "'",
+    "\"\"\"",
+    "[",
+    "]",
+    "[[",
+    "]]",
+    "{",
+    "}",
+    "=",
+    ".",
+    ",",
+    "\n",
+    "\0",
+    "\u{feff}",
+    "é",
+    "🦀",
+    "-1",
+    "1e999",
+    "nan",
+    "99999999999999999999",
+    "true",
+    "auto",
+    "gpu",
+    "[[gpu]]\n",
+    "[disk]\n",
+    "extends = \"x\"\n",
+    "1979-05-27T07:32:00Z",
+    "0x",
+    "\\u0000",
+    "#",
 ];
 
 fn mutate(text: &str, numbers: &mut Numbers) -> String {
@@ -66,13 +95,26 @@ fn no_mutation_makes_it_panic_or_stand_still() {
                 sound += 1;
             }
             None => {
-                assert!(outcome.diagnostics.iter().any(|one| one.severity == lab_machine::Severity::Error), "refused without a word:\n{text}");
+                assert!(
+                    outcome
+                        .diagnostics
+                        .iter()
+                        .any(|one| one.severity == lab_machine::Severity::Error),
+                    "refused without a word:\n{text}"
+                );
                 refused += 1;
             }
         }
     }
-    assert!(sound > 20 && refused > 1000, "the mutations are too tame: {sound} sound, {refused} refused");
-    assert!(began.elapsed() < Duration::from_secs(120), "{:?} for 2000 descriptions", began.elapsed());
+    assert!(
+        sound > 20 && refused > 1000,
+        "the mutations are too tame: {sound} sound, {refused} refused"
+    );
+    assert!(
+        began.elapsed() < Duration::from_secs(120),
+        "{:?} for 2000 descriptions",
+        began.elapsed()
+    );
 }
 
 #[test]
@@ -91,6 +133,11 @@ fn deep_and_long_texts_end() {
         let began = Instant::now();
         let (_, outcome) = read_text(&text);
         assert!(outcome.machine.is_none());
-        assert!(began.elapsed() < Duration::from_secs(20), "{:?} for {:?}…", began.elapsed(), &text[..20]);
+        assert!(
+            began.elapsed() < Duration::from_secs(20),
+            "{:?} for {:?}…",
+            began.elapsed(),
+            &text[..20]
+        );
     }
 }

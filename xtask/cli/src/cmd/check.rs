@@ -2,6 +2,7 @@
 
 use clap::Args;
 use lab_machine::Machine;
+use lab_machine::types::CardName;
 use serde_json::json;
 
 use super::Format;
@@ -44,9 +45,18 @@ fn print_text(described: &Described) {
     if let Some(machine) = &described.outcome.machine {
         print_machine(machine);
     }
-    let mark = if described.outcome.machine.is_some() { GOOD } else { crate::ui::BAD };
+    let mark = if described.outcome.machine.is_some() {
+        GOOD
+    } else {
+        crate::ui::BAD
+    };
     anstream::println!("{mark}{}{mark:#}", described.summary());
-    let mut rules: Vec<&str> = described.outcome.diagnostics.iter().map(|one| one.rule).collect();
+    let mut rules: Vec<&str> = described
+        .outcome
+        .diagnostics
+        .iter()
+        .map(|one| one.rule)
+        .collect();
     rules.sort_unstable();
     rules.dedup();
     if !rules.is_empty() {
@@ -57,14 +67,22 @@ fn print_text(described: &Described) {
 
 fn print_machine(machine: &Machine) {
     let identity = &machine.identity;
-    let product = identity.product.as_ref().map_or("any machine", |product| product.as_str());
-    anstream::println!("{STRONG}{}{STRONG:#}: {product}, Ubuntu {}", identity.name, machine.ubuntu.release);
+    let product = identity
+        .product
+        .as_ref()
+        .map_or("any machine", |product| product.as_str());
+    anstream::println!(
+        "{STRONG}{}{STRONG:#}: {product}, Ubuntu {}",
+        identity.name,
+        machine.ubuntu.release
+    );
     anstream::println!("  disk     {}", machine.disk.in_words());
     for card in &machine.cards {
         let facts = [
             card.model.clone(),
             card.vram_mib.map(|mib| format!("{mib} MiB")),
-            card.compute_capability.map(|one| format!("compute capability {one}")),
+            card.compute_capability
+                .map(|one| format!("compute capability {one}")),
         ];
         let facts: Vec<String> = facts.into_iter().flatten().collect();
         let slot = card.slot.as_ref().map_or("any slot", |slot| slot.as_str());
@@ -79,14 +97,19 @@ fn print_machine(machine: &Machine) {
         ("dcgan", machine.dcgan.enabled, &machine.dcgan.gpus),
     ] {
         if enabled {
-            let gpus: Vec<&str> = gpus.iter().map(|name| name.as_str()).collect();
+            let gpus: Vec<&str> = gpus.iter().map(CardName::as_str).collect();
             anstream::println!("  {name:8} on {}", gpus.join(", "));
         }
     }
 }
 
 fn print_json(described: &Described) {
-    let findings: Vec<_> = described.outcome.diagnostics.iter().map(|one| one.json(&described.sources)).collect();
+    let findings: Vec<_> = described
+        .outcome
+        .diagnostics
+        .iter()
+        .map(|one| one.json(&described.sources))
+        .collect();
     let report = json!({
         "format": 1,
         "description": described.path,

@@ -1,5 +1,7 @@
 //! `doctor`: which outside programs are missing, and what needs them.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::Context as _;
 use clap::Args;
 use xshell::{Shell, cmd};
@@ -33,9 +35,13 @@ pub(crate) fn run(arguments: &Arguments) -> Done {
         return Ok(());
     }
     let packages = programs::packages(&missing).join(" ");
-    anstream::println!("\n{STRONG}To install what is missing{STRONG:#}: sudo apt-get install {packages}");
+    anstream::println!(
+        "\n{STRONG}To install what is missing{STRONG:#}: sudo apt-get install {packages}"
+    );
     match arguments.install {
-        true => Err(Failure::Environment(anyhow::anyhow!("some programs are still missing; see above"))),
+        true => Err(Failure::Environment(anyhow::anyhow!(
+            "some programs are still missing; see above"
+        ))),
         false => Ok(()),
     }
 }
@@ -47,8 +53,16 @@ fn print(all: &[Program]) {
             heading = program.for_what;
             anstream::println!("{STRONG}{heading}{STRONG:#}");
         }
-        let (style, word) = if program.need.is_met() { (GOOD, "here") } else { (BAD, "missing") };
-        anstream::println!("  {style}{word:8}{style:#} {} {ASIDE}({}){ASIDE:#}", program.need.name(), program.package);
+        let (style, word) = if program.need.is_met() {
+            (GOOD, "here")
+        } else {
+            (BAD, "missing")
+        };
+        anstream::println!(
+            "  {style}{word:8}{style:#} {} {ASIDE}({}){ASIDE:#}",
+            program.need.name(),
+            program.package
+        );
     }
 }
 
@@ -65,12 +79,59 @@ pub(crate) fn install(missing: &[Program]) -> Done {
         )));
     }
     anstream::eprintln!("installing {}", packages.join(" "));
+    add_backports(&packages)?;
     let shell = Shell::new().context("starting a shell")?;
     shell.set_var("DEBIAN_FRONTEND", "noninteractive");
     // Packages such as nginx start a server when they are installed; the tests
     // want the program alone. RUNLEVEL=1 is what invoke-rc.d obeys.
     shell.set_var("RUNLEVEL", "1");
-    cmd!(shell, "apt-get update -qq").run().context("reading the package lists")?;
-    cmd!(shell, "apt-get install -qq --no-install-recommends -y {packages...}").run().context("installing packages")?;
+    cmd!(shell, "apt-get update -qq")
+        .run()
+        .context("reading the package lists")?;
+    // Where backports are configured, QEMU is taken from there; see there.
+    let release: &[&str] = if backports().exists() {
+        &["-t", BACKPORTS]
+    } else {
+        &[]
+    };
+    cmd!(
+        shell,
+        "apt-get install -qq --no-install-recommends -y {release...} {packages...}"
+    )
+    .run()
+    .context("installing packages")?;
     Ok(())
+}
+
+/// Debian 12's QEMU (7.2) crashes newer kernels where there is no KVM, with
+/// double faults; the one in its backports (10.0) does not. Tried 2026-11.
+const BACKPORTS: &str = "bookworm-backports";
+
+fn backports() -> PathBuf {
+    PathBuf::from("/etc/apt/sources.list.d").join(format!("{BACKPORTS}.sources"))
+}
+
+/// On Debian 12, adds its backports from the mirror that is configured already.
+fn add_backports(packages: &[&str]) -> anyhow::Result<()> {
+    let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let is_bookworm = release.contains("VERSION_CODENAME=bookworm");
+    if !is_bookworm || !packages.contains(&"qemu-system-x86") || backports().exists() {
+        return Ok(());
+    }
+    let sources = Path::new("/etc/apt/sources.list.d/debian.sources");
+    let sources = std::fs::read_to_string(sources).unwrap_or_default();
+    let Some(mirror) = sources.lines().find_map(|line| line.strip_prefix("URIs:")) else {
+        anstream::eprintln!("no backports added: debian.sources names no mirror");
+        return Ok(());
+    };
+    let text = format!(
+        "Types: deb\nURIs: {}\nSuites: {BACKPORTS}\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n",
+        mirror.trim()
+    );
+    let path = backports();
+    anstream::eprintln!(
+        "adding {}: QEMU 7.2 crashes newer kernels without KVM",
+        path.display()
+    );
+    std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
 }

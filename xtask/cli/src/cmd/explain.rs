@@ -42,7 +42,11 @@ fn tell(rule: &Rule) {
         Severity::Error => "an error: nothing is built while it holds",
         Severity::Warning => "a warning",
     };
-    anstream::println!("{STRONG}{}{STRONG:#}: {} ({severity})\n", rule.id, rule.title);
+    anstream::println!(
+        "{STRONG}{}{STRONG:#}: {} ({severity})\n",
+        rule.id,
+        rule.title
+    );
     anstream::println!("{}\n", wrap(rule.story));
     anstream::println!("{STRONG}What to do{STRONG:#}\n{}\n", wrap(rule.way_out));
     anstream::println!("{STRONG}Source{STRONG:#}\n{}", wrap(rule.source));

@@ -3,7 +3,9 @@
 use clap::Args;
 use lab_catalog::Catalog;
 use lab_machine::Machine;
-use lab_supply::{BaseImage, Digest, FetchOptions, Fetched, Origin, Phase, SignatureState, SigningKey, fetch_base};
+use lab_supply::{
+    BaseImage, Digest, FetchOptions, Fetched, Origin, Phase, SignatureState, SigningKey, fetch_base,
+};
 
 use crate::failure::Failure;
 use crate::ui::{self, Meter};
@@ -42,7 +44,11 @@ pub(crate) fn run(arguments: &Arguments) -> Done {
     match &fetched.origin {
         Origin::Cache => anstream::println!("in the cache: {}", fetched.path.display()),
         Origin::Downloaded { url, bytes } => {
-            anstream::println!("fetched {} from {url}: {}", ui::bytes(*bytes), fetched.path.display());
+            anstream::println!(
+                "fetched {} from {url}: {}",
+                ui::bytes(*bytes),
+                fetched.path.display()
+            );
         }
     }
     anstream::println!("size      {} bytes", fetched.size);
@@ -57,7 +63,11 @@ pub(crate) fn run(arguments: &Arguments) -> Done {
 /// The machine's base image, from the cache or the network.
 pub(crate) fn get(machine: &Machine, how: &How) -> Result<Fetched, Failure> {
     let image = base_image(machine)?;
-    let options = FetchOptions { mirror: how.mirror.clone(), frozen: how.frozen, ..FetchOptions::default() };
+    let options = FetchOptions {
+        mirror: how.mirror.clone(),
+        frozen: how.frozen,
+        ..FetchOptions::default()
+    };
     let mut meter = Meter::new();
     let mut progress = |report: lab_supply::Progress| {
         let (label, total) = match report.phase {
@@ -78,13 +88,25 @@ fn base_image(machine: &Machine) -> Result<BaseImage, Failure> {
     let release = machine.ubuntu.release.as_str();
     let unknown = || Failure::input(format!("the catalog has no image of Ubuntu {release}"));
     let image = catalog.ubuntu_image(release).ok_or_else(unknown)?;
-    let series = catalog.ubuntu_releases().iter().find(|one| one.image(release).is_some()).ok_or_else(unknown)?;
-    let key = catalog.public_key(series.signing_key).ok_or_else(|| Failure::Environment(anyhow::anyhow!("the catalog has no key {}", series.signing_key)))?;
+    let series = catalog
+        .ubuntu_releases()
+        .iter()
+        .find(|one| one.image(release).is_some())
+        .ok_or_else(unknown)?;
+    let key = catalog.public_key(series.signing_key).ok_or_else(|| {
+        Failure::Environment(anyhow::anyhow!(
+            "the catalog has no key {}",
+            series.signing_key
+        ))
+    })?;
     Ok(BaseImage {
         release: release.to_owned(),
         file_name: image.file_name.clone(),
         urls: vec![image.url.clone(), image.superseded_url.clone()],
         sha256: Some(Digest(*image.sha256.as_bytes())),
-        signing_key: SigningKey { fingerprint: *key.fingerprint.as_bytes(), packet: key.bytes.clone() },
+        signing_key: SigningKey {
+            fingerprint: *key.fingerprint.as_bytes(),
+            packet: key.bytes.clone(),
+        },
     })
 }

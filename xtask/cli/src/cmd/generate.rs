@@ -21,7 +21,10 @@ pub(crate) fn run(arguments: &Arguments) -> Done {
     let root = lab::workspace()?;
     let files: [(PathBuf, String); 2] = [
         (root.join("images/machine.schema.json"), reference::schema()),
-        (root.join("docs/src/reference/machine.md"), reference::page()),
+        (
+            root.join("docs/src/reference/machine.md"),
+            reference::page(),
+        ),
     ];
     for (path, text) in files {
         let there = std::fs::read_to_string(&path).unwrap_or_default();
@@ -29,7 +32,10 @@ pub(crate) fn run(arguments: &Arguments) -> Done {
             continue;
         }
         if arguments.check {
-            return Err(Failure::input(format!("{} is out of date: run `cargo xtask generate`", path.display())));
+            return Err(Failure::input(format!(
+                "{} is out of date: run `cargo xtask generate`",
+                path.display()
+            )));
         }
         write(&path, &text)?;
         anstream::println!("wrote {}", path.display());
@@ -40,9 +46,12 @@ pub(crate) fn run(arguments: &Arguments) -> Done {
 fn write(path: &std::path::Path, text: &str) -> anyhow::Result<()> {
     let folder = path.parent().context("a file without a folder")?;
     std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
-    let file = tempfile::Builder::new().tempfile_in(folder).with_context(|| format!("writing in {}", folder.display()))?;
+    let file = tempfile::Builder::new()
+        .tempfile_in(folder)
+        .with_context(|| format!("writing in {}", folder.display()))?;
     std::fs::write(file.path(), text).with_context(|| format!("writing {}", path.display()))?;
     crate::cmd::render::open_to_all(file.as_file())?;
-    file.persist(path).with_context(|| format!("writing {}", path.display()))?;
+    file.persist(path)
+        .with_context(|| format!("writing {}", path.display()))?;
     Ok(())
 }

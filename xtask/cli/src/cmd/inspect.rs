@@ -59,7 +59,10 @@ pub(crate) struct Report {
 impl Report {
     /// How many checks came out like that.
     pub(crate) fn count(&self, status: Status) -> usize {
-        self.findings.iter().filter(|one| one.status == status).count()
+        self.findings
+            .iter()
+            .filter(|one| one.status == status)
+            .count()
     }
 }
 
@@ -78,18 +81,27 @@ pub(crate) fn run(arguments: &Arguments) -> Done {
 /// Looks at an image; what `scope` leaves out was verified by the caller.
 pub(crate) fn inspect(path: &Path, scope: Scope) -> Result<Report, Failure> {
     let name = path.display().to_string();
-    let file = File::open(path).map_err(|error| Failure::input(format!("opening {name}: {error}")))?;
+    let file =
+        File::open(path).map_err(|error| Failure::input(format!("opening {name}: {error}")))?;
     let mut image = Image::open(BufReader::new(file), &name).map_err(Failure::Input)?;
-    let mut findings: Vec<Finding> = lab_image::verify(&mut image, scope).into_iter().map(from_image).collect();
+    let mut findings: Vec<Finding> = lab_image::verify(&mut image, scope)
+        .into_iter()
+        .map(from_image)
+        .collect();
     findings.push(permissions(path, &mut image)?);
     let files = image.files(0);
     let regular = files.iter().filter(|file| file.kind == FileKind::File);
-    let listing: Vec<(String, u32)> = regular.filter_map(|file| Some((file.path.clone(), file.mode?))).collect();
+    let listing: Vec<(String, u32)> = regular
+        .filter_map(|file| Some((file.path.clone(), file.mode?)))
+        .collect();
     let image = std::cell::RefCell::new(image);
     let read = |path: &str| image.borrow_mut().read(path, MAX_LINTED).ok().flatten();
     let lint = lab_plan::lint(&read, &listing);
     findings.extend(lint.findings.into_iter().map(from_plan));
-    Ok(Report { findings, story: lint.story })
+    Ok(Report {
+        findings,
+        story: lint.story,
+    })
 }
 
 /// No file that the lints read is longer.
@@ -98,9 +110,16 @@ const MAX_LINTED: u64 = 16 << 20;
 /// An image with secrets in it must be readable by its owner alone.
 fn permissions<R: Read + Seek>(path: &Path, image: &mut Image<R>) -> Result<Finding, Failure> {
     use std::os::unix::fs::PermissionsExt as _;
-    let mode = std::fs::metadata(path).with_context(|| format!("looking at {}", path.display()))?.permissions().mode() & 0o777;
+    let mode = std::fs::metadata(path)
+        .with_context(|| format!("looking at {}", path.display()))?
+        .permissions()
+        .mode()
+        & 0o777;
     let hidden = |mode: u32| mode & 0o077 == 0;
-    let secret = image.files(0).iter().any(|file| file.kind == FileKind::File && file.mode.is_some_and(hidden));
+    let secret = image
+        .files(0)
+        .iter()
+        .any(|file| file.kind == FileKind::File && file.mode.is_some_and(hidden));
     let open = secret && mode & 0o077 != 0;
     Ok(Finding {
         id: "image-permissions",
@@ -149,7 +168,11 @@ pub(crate) fn print_text(path: &Path, report: &Report) {
             Status::Pass => (GOOD, "pass"),
         };
         for finding in report.findings.iter().filter(|one| one.status == status) {
-            anstream::println!("  {style}{word:7}{style:#} {:24} {}", finding.id, finding.what);
+            anstream::println!(
+                "  {style}{word:7}{style:#} {:24} {}",
+                finding.id,
+                finding.what
+            );
             if status != Status::Pass {
                 anstream::println!("          {}", finding.evidence);
             }
@@ -166,7 +189,8 @@ pub(crate) fn print_text(path: &Path, report: &Report) {
 
 /// How many checks passed, failed and were not run.
 pub(crate) fn totals(report: &Report) -> String {
-    let [pass, fail, not_run] = [Status::Pass, Status::Fail, Status::NotRun].map(|status| report.count(status));
+    let [pass, fail, not_run] =
+        [Status::Pass, Status::Fail, Status::NotRun].map(|status| report.count(status));
     format!("{pass} pass, {fail} fail, {not_run} not run")
 }
 

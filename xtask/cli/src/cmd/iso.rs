@@ -12,8 +12,8 @@ use lab_machine::Machine;
 use lab_plan::{BaseFacts, ImageFiles};
 use lab_supply::{Cache, Digest, Watch};
 
-use super::inspect::{self, Status};
 use super::fetch;
+use super::inspect::{self, Status};
 use crate::failure::Failure;
 use crate::lab::Described;
 use crate::ui::{self, GOOD, Meter, STRONG};
@@ -61,9 +61,18 @@ pub(crate) fn run(arguments: &Arguments) -> Done {
     let base = base(arguments, machine, &cache)?;
     let out = match &arguments.out {
         Some(out) => out.clone(),
-        None => lab::workspace()?.join("target/iso").join(format!("{}.iso", machine.identity.name)),
+        None => lab::workspace()?
+            .join("target/iso")
+            .join(format!("{}.iso", machine.identity.name)),
     };
-    let built = build(&described, machine, &base, &out, &cache, arguments.allow_unknown_base || base.stand_in)?;
+    let built = build(
+        &described,
+        machine,
+        &base,
+        &out,
+        &cache,
+        arguments.allow_unknown_base || base.stand_in,
+    )?;
     let scope = Scope::Since(built.layout.tail_lba());
     let report = inspect::inspect(&out, scope)?;
     if report.count(Status::Fail) > 0 {
@@ -81,7 +90,11 @@ fn base(arguments: &Arguments, machine: &Machine, cache: &Cache) -> Result<Base,
         Some(file) => brought(Path::new(file), cache),
         None => {
             let fetched = fetch::get(machine, &arguments.how).map_err(with_ways_out)?;
-            Ok(Base { path: fetched.path, digest: BaseDigest::Known(fetched.sha256.0), stand_in: false })
+            Ok(Base {
+                path: fetched.path,
+                digest: BaseDigest::Known(fetched.sha256.0),
+                stand_in: false,
+            })
         }
     }
 }
@@ -100,7 +113,9 @@ fn stand_in(cache: &Cache) -> Result<Base, Failure> {
     let folder = cache.dir().join("stand-in");
     std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
     let path = folder.join("stand-in.iso");
-    ui::step("making the stand-in base (Debian's kernel, GRUB and shim; it boots, and installs nothing)");
+    ui::step(
+        "making the stand-in base (Debian's kernel, GRUB and shim; it boots, and installs nothing)",
+    );
     let made = lab_standin::build(&lab_standin::Options::default(), &folder, &path)?;
     let mut base = brought(&made.path, cache)?;
     base.stand_in = true;
@@ -109,17 +124,31 @@ fn stand_in(cache: &Cache) -> Result<Base, Failure> {
 
 fn brought(path: &Path, cache: &Cache) -> Result<Base, Failure> {
     if !path.is_file() {
-        return Err(Failure::input(format!("the base image {} is no file: expected an ISO image such as ubuntu-24.04.5-live-server-amd64.iso", path.display())));
+        return Err(Failure::input(format!(
+            "the base image {} is no file: expected an ISO image such as ubuntu-24.04.5-live-server-amd64.iso",
+            path.display()
+        )));
     }
     let digest = match lab_supply::recall(path, cache) {
         Some(known) => BaseDigest::Known(known.sha256.0),
         None => BaseDigest::Unknown,
     };
-    Ok(Base { path: path.to_owned(), digest, stand_in: false })
+    Ok(Base {
+        path: path.to_owned(),
+        digest,
+        stand_in: false,
+    })
 }
 
 /// Composes the image and says what was made.
-fn build(described: &Described, machine: &Machine, base: &Base, out: &Path, cache: &Cache, unknown_allowed: bool) -> Result<Composed, Failure> {
+fn build(
+    described: &Described,
+    machine: &Machine,
+    base: &Base,
+    out: &Path,
+    cache: &Cache,
+    unknown_allowed: bool,
+) -> Result<Composed, Failure> {
     let digest = match unknown_allowed {
         true => BaseDigest::Known(identify(&base.path, cache)?),
         false => expected_digest(base, machine)?,
@@ -147,7 +176,15 @@ fn build(described: &Described, machine: &Machine, base: &Base, out: &Path, cach
         meter.update(label, report.done, Some(report.total));
     };
     let state = cache.dir().join("composed");
-    let job = Job { base: &base.path, out, tree: &tree, base_digest: digest, state_dir: Some(&state), mode: 0o600, progress: &mut progress };
+    let job = Job {
+        base: &base.path,
+        out,
+        tree: &tree,
+        base_digest: digest,
+        state_dir: Some(&state),
+        mode: 0o600,
+        progress: &mut progress,
+    };
     let built = lab_image::compose(job)?;
     meter.finish();
     if let Some(watch) = watch {
@@ -163,7 +200,9 @@ fn build(described: &Described, machine: &Machine, base: &Base, out: &Path, cach
 fn expected_digest(base: &Base, machine: &Machine) -> Result<BaseDigest, Failure> {
     let catalog = Catalog::builtin();
     let release = machine.ubuntu.release.as_str();
-    let image = catalog.ubuntu_image(release).ok_or_else(|| Failure::input(format!("the catalog has no image of Ubuntu {release}")))?;
+    let image = catalog
+        .ubuntu_image(release)
+        .ok_or_else(|| Failure::input(format!("the catalog has no image of Ubuntu {release}")))?;
     let wanted = *image.sha256.as_bytes();
     match base.digest {
         BaseDigest::Known(found) if found == wanted => Ok(base.digest),
@@ -183,14 +222,16 @@ fn expected_digest(base: &Base, machine: &Machine) -> Result<BaseDigest, Failure
 /// second must not differ.
 fn identify(path: &Path, cache: &Cache) -> Result<[u8; 32], Failure> {
     let mut meter = Meter::new();
-    let mut progress = |report: lab_supply::Progress| meter.update("hashing", report.done, report.total);
+    let mut progress =
+        |report: lab_supply::Progress| meter.update("hashing", report.done, report.total);
     Ok(lab_supply::identify(path, cache, &mut progress)?.sha256.0)
 }
 
 /// What the plan must know of the base.
 fn facts(base: &Base, digest: BaseDigest) -> Result<(BaseFacts, Vec<String>), Failure> {
     let name = base.path.display().to_string();
-    let file = File::open(&base.path).map_err(|error| Failure::input(format!("opening the base image {name}: {error}")))?;
+    let file = File::open(&base.path)
+        .map_err(|error| Failure::input(format!("opening the base image {name}: {error}")))?;
     let mut image = Image::open(BufReader::new(file), &name).map_err(Failure::Input)?;
     let mut notes = Vec::new();
     let info = text(&mut image, ".disk/info")?.unwrap_or_default();
@@ -202,22 +243,37 @@ fn facts(base: &Base, digest: BaseDigest) -> Result<(BaseFacts, Vec<String>), Fa
     if base.stand_in {
         notes.push("this base is a stand-in: the image boots to a shell's worth of Linux and installs nothing".to_owned());
     }
-    let grub_cfg = text(&mut image, "boot/grub/grub.cfg")?
-        .ok_or_else(|| Failure::input(format!("{name} has no /boot/grub/grub.cfg: it is no server image of Ubuntu")))?;
+    let grub_cfg = text(&mut image, "boot/grub/grub.cfg")?.ok_or_else(|| {
+        Failure::input(format!(
+            "{name} has no /boot/grub/grub.cfg: it is no server image of Ubuntu"
+        ))
+    })?;
     let loopback_cfg = text(&mut image, "boot/grub/loopback.cfg")?;
-    let has_hwe_kernel = image.files(0).iter().any(|file| file.path.trim_start_matches('/') == "casper/hwe-vmlinuz");
+    let has_hwe_kernel = image
+        .files(0)
+        .iter()
+        .any(|file| file.path.trim_start_matches('/') == "casper/hwe-vmlinuz");
     let sha256 = match digest {
         BaseDigest::Known(digest) | BaseDigest::Expect(digest) => Some(hex::encode(digest)),
         BaseDigest::Unknown => None,
     };
     let known = match digest {
-        BaseDigest::Known(digest) | BaseDigest::Expect(digest) => Catalog::builtin().ubuntu_image_by_sha256(lab_catalog::Sha256::from_bytes(digest)),
+        BaseDigest::Known(digest) | BaseDigest::Expect(digest) => {
+            Catalog::builtin().ubuntu_image_by_sha256(lab_catalog::Sha256::from_bytes(digest))
+        }
         BaseDigest::Unknown => None,
     };
     // What the vendor calls it, whatever the file is called here: the name gets
     // into the image.
     let base_name = known.map_or_else(|| info.trim().to_owned(), |image| image.file_name.clone());
-    let facts = BaseFacts { grub_cfg, loopback_cfg, label: image.volume_id(), has_hwe_kernel, base_sha256_hex: sha256, base_name };
+    let facts = BaseFacts {
+        grub_cfg,
+        loopback_cfg,
+        label: image.volume_id(),
+        has_hwe_kernel,
+        base_sha256_hex: sha256,
+        base_name,
+    };
     Ok((facts, notes))
 }
 
@@ -242,7 +298,13 @@ pub(crate) fn tree(files: &ImageFiles) -> anyhow::Result<Tree> {
     Ok(tree)
 }
 
-fn tell(built: &Composed, out: &Path, base: &Base, machine: &Machine, report: &inspect::Report) -> Done {
+fn tell(
+    built: &Composed,
+    out: &Path,
+    base: &Base,
+    machine: &Machine,
+    report: &inspect::Report,
+) -> Done {
     let key = match machine.access.ssh_keys.is_empty() {
         true => Some(keys::admin_key(machine.identity.name.as_str())?.path),
         false => None,
@@ -253,7 +315,11 @@ fn tell(built: &Composed, out: &Path, base: &Base, machine: &Machine, report: &i
         Kind::Unchanged => "unchanged",
     };
     anstream::println!("{GOOD}{}{GOOD:#}", out.display());
-    anstream::println!("  {how}: {} of {}", ui::bytes(built.bytes_written), ui::bytes(built.size));
+    anstream::println!(
+        "  {how}: {} of {}",
+        ui::bytes(built.bytes_written),
+        ui::bytes(built.size)
+    );
     anstream::println!("  size    {} bytes", built.size);
     anstream::println!("  sha256  {}", hex::encode(built.sha256));
     anstream::println!("  inspected: {}", inspect::totals(report));

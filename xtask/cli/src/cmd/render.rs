@@ -62,7 +62,9 @@ fn stock(machine: &Machine) -> BaseFacts {
         label: format!("Ubuntu-Server {release} LTS amd64"),
         has_hwe_kernel: true,
         base_sha256_hex: image.map(|image| image.sha256.to_string()),
-        base_name: image.map(|image| image.file_name.clone()).unwrap_or_default(),
+        base_name: image
+            .map(|image| image.file_name.clone())
+            .unwrap_or_default(),
     }
 }
 
@@ -79,7 +81,11 @@ fn check_free(out: &Path) -> Done {
 
 /// Writes everything into a folder beside the target, then takes its place.
 fn write_beside(files: &ImageFiles, out: &Path) -> anyhow::Result<usize> {
-    let name = out.file_name().context("the folder to write into has no name")?.to_string_lossy().into_owned();
+    let name = out
+        .file_name()
+        .context("the folder to write into has no name")?
+        .to_string_lossy()
+        .into_owned();
     let parent = match out.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -87,6 +93,7 @@ fn write_beside(files: &ImageFiles, out: &Path) -> anyhow::Result<usize> {
     fs::create_dir_all(parent).with_context(|| format!("making {}", parent.display()))?;
     let new = tempfile::Builder::new()
         .prefix(&format!(".{name}."))
+        .permissions(fs::Permissions::from_mode(0o700))
         .tempdir_in(parent)
         .with_context(|| format!("making a folder in {}", parent.display()))?;
     let count = write_all(files, new.path())?;
@@ -94,7 +101,8 @@ fn write_beside(files: &ImageFiles, out: &Path) -> anyhow::Result<usize> {
     if out.exists() {
         fs::remove_dir_all(out).with_context(|| format!("replacing {}", out.display()))?;
     }
-    fs::rename(new.keep(), out).with_context(|| format!("putting {} in its place", out.display()))?;
+    fs::rename(new.keep(), out)
+        .with_context(|| format!("putting {} in its place", out.display()))?;
     Ok(count)
 }
 
@@ -103,7 +111,10 @@ fn write_all(files: &ImageFiles, folder: &Path) -> anyhow::Result<usize> {
     for (path, file) in files.iter() {
         let target = folder.join(path);
         if let Some(parent) = target.parent() {
-            fs::DirBuilder::new().recursive(true).mode(0o755).create(parent)?;
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o755)
+                .create(parent)?;
         }
         fs::write(&target, &file.bytes).with_context(|| format!("writing {}", target.display()))?;
         fs::set_permissions(&target, fs::Permissions::from_mode(file.mode))?;

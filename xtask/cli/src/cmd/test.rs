@@ -59,13 +59,30 @@ pub(crate) fn run(arguments: &Arguments) -> Done {
         doctor::install(&missing)?;
     }
     for program in programs::missing(&programs::all()) {
-        anstream::eprintln!("{ASIDE}missing{ASIDE:#}: {} (package {}), for {}", program.need.name(), program.package, program.for_what);
+        anstream::eprintln!(
+            "{ASIDE}missing{ASIDE:#}: {} (package {}), for {}",
+            program.need.name(),
+            program.package,
+            program.for_what
+        );
     }
     let mut counts = Counts::default();
     let runs: [(Tier, &str, &[&str]); 3] = [
-        (Tier::Unit, "unit", &["test", "--workspace", "--exclude", "lab-tests"]),
-        (Tier::Unit, "image", &["test", "--package", "lab-tests", "--lib", "--test", "image"]),
-        (Tier::Vm, "vm", &["test", "--package", "lab-tests", "--test", "vm"]),
+        (
+            Tier::Unit,
+            "unit",
+            &["test", "--workspace", "--exclude", "lab-tests"],
+        ),
+        (
+            Tier::Unit,
+            "image",
+            &["test", "--package", "lab-tests", "--lib", "--test", "image"],
+        ),
+        (
+            Tier::Vm,
+            "vm",
+            &["test", "--package", "lab-tests", "--test", "vm"],
+        ),
     ];
     let mut whole = true;
     for (tier, name, words) in runs {
@@ -77,7 +94,10 @@ pub(crate) fn run(arguments: &Arguments) -> Done {
         anstream::println!("the container tier has no tests yet");
     }
     // The plain form, so that other programs can read it.
-    println!("{} passed, {} failed, {} skipped", counts.passed, counts.failed, counts.not_run);
+    println!(
+        "{} passed, {} failed, {} skipped",
+        counts.passed, counts.failed, counts.not_run
+    );
     match whole && counts.failed == 0 {
         true => Ok(()),
         false => Err(Failure::Said),
@@ -90,7 +110,11 @@ fn run_one(root: &Path, name: &str, words: &[&str], counts: &mut Counts) -> Resu
     let not_run = NotRun::new(root, name)?;
     let log = root.join("target").join(format!("test-{name}.log"));
     let file = fs::File::create(&log).with_context(|| format!("writing {}", log.display()))?;
-    anstream::eprintln!("{STRONG}{name}{STRONG:#}: cargo {} (log: {})", words.join(" "), log.display());
+    anstream::eprintln!(
+        "{STRONG}{name}{STRONG:#}: cargo {} (log: {})",
+        words.join(" "),
+        log.display()
+    );
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
         .args(words)
@@ -141,7 +165,11 @@ impl NotRun {
 
     fn lines(&self) -> Vec<String> {
         let text = fs::read_to_string(&self.path).unwrap_or_default();
-        let mut lines: Vec<String> = text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
+        let mut lines: Vec<String> = text
+            .lines()
+            .filter(|line| !line.is_empty())
+            .map(str::to_owned)
+            .collect();
         lines.sort();
         lines
     }
@@ -153,8 +181,11 @@ fn count(log: &str) -> Counts {
     let mut counts = Counts::default();
     for line in log.lines().filter(|line| line.starts_with("test result:")) {
         let number = |word: &str| -> u64 {
-            let part = line.split(['.', ';']).find(|part| part.trim().ends_with(word));
-            part.and_then(|part| part.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+            let part = line
+                .split(['.', ';'])
+                .find(|part| part.trim().ends_with(word));
+            part.and_then(|part| part.split_whitespace().next()?.parse().ok())
+                .unwrap_or(0)
         };
         counts.passed += number(" passed");
         counts.failed += number(" failed");
@@ -173,7 +204,12 @@ fn print_failures(log: &str) {
     }
     for (at, line) in lines.iter().enumerate() {
         if line.starts_with("---- ") && line.ends_with(" stdout ----") {
-            for detail in lines.iter().skip(at).take(40).take_while(|detail| !detail.starts_with("failures:")) {
+            for detail in lines
+                .iter()
+                .skip(at)
+                .take(40)
+                .take_while(|detail| !detail.starts_with("failures:"))
+            {
                 anstream::println!("  {detail}");
             }
         }

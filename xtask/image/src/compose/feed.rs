@@ -29,8 +29,9 @@ use digests::{PartDigest, PartMessage};
 /// times the work of writes of this size (6.18, ext4: 4.5 s against 1.5 s for
 /// 2.6 GB), which go through small runs of pages.
 const BUFFER: usize = 128 << 10;
-/// How many there are.
-const BUFFERS: usize = 64;
+/// How many there are: enough that on a busy machine the writer need not wait
+/// while a hashing thread waits for its turn.
+const BUFFERS: usize = 192;
 
 /// What one pass has to do.
 pub(super) struct Work<'w> {

@@ -35,7 +35,12 @@ pub enum Sudo {
 
 impl Default for Access {
     fn default() -> Self {
-        Self { user: fixed("lab"), ssh_keys: Vec::new(), password_hash: None, sudo: Sudo::Nopasswd }
+        Self {
+            user: fixed("lab"),
+            ssh_keys: Vec::new(),
+            password_hash: None,
+            sudo: Sudo::Nopasswd,
+        }
     }
 }
 
@@ -56,7 +61,14 @@ pub(crate) fn check(context: &Context<'_>, findings: &mut Findings) {
     let access = &context.machine.access;
     if access.sudo == Sudo::Password && access.password_hash.is_none() {
         findings
-            .report(&SUDO_LOCKED, "access.sudo", format!("sudo would ask {} for a password, but there is none", access.user))
+            .report(
+                &SUDO_LOCKED,
+                "access.sudo",
+                format!(
+                    "sudo would ask {} for a password, but there is none",
+                    access.user
+                ),
+            )
             .expect("a `password_hash` beside it, or \"nopasswd\"");
     }
 }

@@ -104,15 +104,35 @@ pub(crate) fn check(context: &Context<'_>, findings: &mut Findings) {
     if !dcgan.enabled {
         return;
     }
-    for (key, value) in [("epochs", dcgan.epochs), ("batch", dcgan.batch), ("checkpoint_every", dcgan.checkpoint_every)] {
+    for (key, value) in [
+        ("epochs", dcgan.epochs),
+        ("batch", dcgan.batch),
+        ("checkpoint_every", dcgan.checkpoint_every),
+    ] {
         if value == 0 {
-            findings.report(&ZERO, format!("dcgan.{key}"), format!("`{key}` is 0, so nothing would be trained or kept")).expect("a number from 1 up");
+            findings
+                .report(
+                    &ZERO,
+                    format!("dcgan.{key}"),
+                    format!("`{key}` is 0, so nothing would be trained or kept"),
+                )
+                .expect("a number from 1 up");
         }
     }
     if dcgan.strategy == Strategy::Single && dcgan.gpus.len() > 1 {
         findings
-            .report(&SINGLE_ON_MANY, "dcgan.gpus", format!("{} cards for a training on a single one", dcgan.gpus.len()))
+            .report(
+                &SINGLE_ON_MANY,
+                "dcgan.gpus",
+                format!("{} cards for a training on a single one", dcgan.gpus.len()),
+            )
             .expect("one card, or `strategy = \"mirrored\"`");
     }
-    check_workload(context, "dcgan", &context.machine.jupyter.image, &dcgan.gpus, findings);
+    check_workload(
+        context,
+        "dcgan",
+        &context.machine.jupyter.image,
+        &dcgan.gpus,
+        findings,
+    );
 }

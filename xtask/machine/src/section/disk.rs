@@ -132,7 +132,11 @@ pub(crate) fn check(context: &Context<'_>, findings: &mut Findings) {
     }
     if disk.luks_passphrase.is_some() && disk.layout == Layout::Plain {
         findings
-            .report(&LUKS_NEEDS_LVM, "disk.layout", "a disk with the layout `plain` cannot be encrypted")
+            .report(
+                &LUKS_NEEDS_LVM,
+                "disk.layout",
+                "a disk with the layout `plain` cannot be encrypted",
+            )
             .expect("`layout = \"lvm\"`");
     }
     check_room(context, findings);
@@ -149,25 +153,49 @@ fn check_room(context: &Context<'_>, findings: &mut Findings) {
     let machine = context.machine;
     let Some(size_gb) = machine.disk.size_gb else {
         findings
-            .report(&SIZE_UNKNOWN, "disk.size_gb", "the description does not say how large the disk is")
+            .report(
+                &SIZE_UNKNOWN,
+                "disk.size_gb",
+                "the description does not say how large the disk is",
+            )
             .expect("the size in GB, as it is sold");
         return;
     };
-    let mut parts = vec![("the system", SYSTEM_MB), ("swap", u64::from(machine.disk.swap()) * 1074)];
+    let mut parts = vec![
+        ("the system", SYSTEM_MB),
+        ("swap", u64::from(machine.disk.swap()) * 1074),
+    ];
     if machine.jupyter.enabled || machine.dcgan.enabled {
         parts.push(("the notebook image", NOTEBOOK_MB));
     }
     if machine.ollama.enabled {
-        let models: u64 = machine.ollama.models.iter().filter_map(|name| context.catalog.model(name.as_str())).map(|model| model.disk_bytes / 1_000_000).sum();
+        let models: u64 = machine
+            .ollama
+            .models
+            .iter()
+            .filter_map(|name| context.catalog.model(name.as_str()))
+            .map(|model| model.disk_bytes / 1_000_000)
+            .sum();
         parts.push(("Ollama", OLLAMA_MB));
         parts.push(("models", models));
     }
-    let needed: u64 = parts.iter().map(|(_, megabytes)| megabytes).sum::<u64>().div_ceil(1000);
+    let needed: u64 = parts
+        .iter()
+        .map(|(_, megabytes)| megabytes)
+        .sum::<u64>()
+        .div_ceil(1000);
     if needed <= u64::from(size_gb) {
         return;
     }
-    let listed: Vec<String> = parts.iter().map(|(what, megabytes)| format!("{what} {} GB", megabytes.div_ceil(1000))).collect();
+    let listed: Vec<String> = parts
+        .iter()
+        .map(|(what, megabytes)| format!("{what} {} GB", megabytes.div_ceil(1000)))
+        .collect();
     findings
-        .report(&TOO_SMALL, "disk.size_gb", format!("{size_gb} GB is too little: {}", listed.join(", ")))
+        .report(
+            &TOO_SMALL,
+            "disk.size_gb",
+            format!("{size_gb} GB is too little: {}", listed.join(", ")),
+        )
         .expect(format!("at least {needed} GB"));
 }

@@ -26,7 +26,13 @@ pub struct Docker {
 
 impl Default for Docker {
     fn default() -> Self {
-        Self { enabled: true, version: None, data_root: fixed("/var/lib/docker"), log_max_mb: 10, log_files: 3 }
+        Self {
+            enabled: true,
+            version: None,
+            data_root: fixed("/var/lib/docker"),
+            log_max_mb: 10,
+            log_files: 3,
+        }
     }
 }
 

@@ -50,12 +50,19 @@ pub struct Driver {
 
 impl Default for DriverSection {
     fn default() -> Self {
-        Self { enabled: true, branch: None, module: None, persistence: true }
+        Self {
+            enabled: true,
+            branch: None,
+            module: None,
+            persistence: true,
+        }
     }
 }
 
 /// Takes a branch as people write it, a number.
-fn branch_number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<DriverBranch>, D::Error> {
+fn branch_number<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<DriverBranch>, D::Error> {
     let number = u16::deserialize(deserializer)?;
     let parsed: Result<DriverBranch, _> = number.to_string().parse();
     parsed.map(Some).map_err(serde::de::Error::custom)
@@ -113,7 +120,9 @@ pub(crate) fn check(context: &Context<'_>, findings: &mut Findings) {
     check_common(context, findings);
     check_branch(context, findings);
     for card in &context.machine.cards {
-        let Some(architecture) = card.architecture else { continue };
+        let Some(architecture) = card.architecture else {
+            continue;
+        };
         if driver.module.drives(architecture) {
             continue;
         }
@@ -122,18 +131,35 @@ pub(crate) fn check(context: &Context<'_>, findings: &mut Findings) {
             _ => "the open module",
         };
         findings
-            .report(&OPEN_ON_OLD, "driver.module", format!("{} ({architecture}) is not driven by this kernel module", card.name))
+            .report(
+                &OPEN_ON_OLD,
+                "driver.module",
+                format!(
+                    "{} ({architecture}) is not driven by this kernel module",
+                    card.name
+                ),
+            )
             .expect(needed);
     }
 }
 
 fn check_common(context: &Context<'_>, findings: &mut Findings) {
     let architectures = context.machine.architectures();
-    let none = context.catalog.advised_driver(&architectures).is_none() || KernelModule::for_all(&architectures).is_none();
+    let none = context.catalog.advised_driver(&architectures).is_none()
+        || KernelModule::for_all(&architectures).is_none();
     if none && !architectures.is_empty() {
-        let cards: Vec<String> = context.machine.cards.iter().map(|card| card.in_words()).collect();
+        let cards: Vec<String> = context
+            .machine
+            .cards
+            .iter()
+            .map(crate::Card::in_words)
+            .collect();
         findings
-            .report(&NO_COMMON, "gpu", format!("no driver drives all of {}", cards.join(", ")))
+            .report(
+                &NO_COMMON,
+                "gpu",
+                format!("no driver drives all of {}", cards.join(", ")),
+            )
             .expect("cards that one driver drives");
     }
 }
@@ -143,35 +169,74 @@ fn check_branch(context: &Context<'_>, findings: &mut Findings) {
     let Some(branch) = context.catalog.driver_branch(number) else {
         let known: Vec<String> = offered(context);
         findings
-            .report(&NOT_OFFERED, "driver.branch", format!("the catalog knows no driver branch {number}"))
+            .report(
+                &NOT_OFFERED,
+                "driver.branch",
+                format!("the catalog knows no driver branch {number}"),
+            )
             .expect(format!("one of {}", known.join(", ")));
         return;
     };
     let why = match branch.noble {
         Availability::Prebuilt => None,
-        Availability::Transitional(other) => Some(format!("its packages are empty and bring {other} instead")),
-        Availability::DkmsOnly => Some("it is only to be had as source, compiled on the machine".to_owned()),
+        Availability::Transitional(other) => {
+            Some(format!("its packages are empty and bring {other} instead"))
+        }
+        Availability::DkmsOnly => {
+            Some("it is only to be had as source, compiled on the machine".to_owned())
+        }
         Availability::NotOffered => Some("Ubuntu 24.04 does not offer it".to_owned()),
-        Availability::Unknown => Some("nobody has looked up whether Ubuntu 24.04 offers it".to_owned()),
+        Availability::Unknown => {
+            Some("nobody has looked up whether Ubuntu 24.04 offers it".to_owned())
+        }
     };
     if let Some(why) = why {
         findings
-            .report(&NOT_OFFERED, "driver.branch", format!("driver branch {number} cannot be installed: {why}"))
+            .report(
+                &NOT_OFFERED,
+                "driver.branch",
+                format!("driver branch {number} cannot be installed: {why}"),
+            )
             .expect(format!("one of {}", offered(context).join(", ")));
     }
     for card in &context.machine.cards {
-        let Some(architecture) = card.architecture.filter(|one| !branch.supports(*one)) else { continue };
+        let Some(architecture) = card.architecture.filter(|one| !branch.supports(*one)) else {
+            continue;
+        };
         let finding = findings
-            .report(&DROPS_CARD, "driver.branch", format!("driver branch {number} does not support {} ({architecture})", card.name))
-            .expect(format!("{number} supports {} to {}", branch.first, branch.last));
+            .report(
+                &DROPS_CARD,
+                "driver.branch",
+                format!(
+                    "driver branch {number} does not support {} ({architecture})",
+                    card.name
+                ),
+            )
+            .expect(format!(
+                "{number} supports {} to {}",
+                branch.first, branch.last
+            ));
         if let Some(last) = context.catalog.last_branch_for(architecture) {
-            finding.help(format!("{} is the last branch for {architecture}: `branch = {}`", last.branch, last.branch));
+            finding.help(format!(
+                "{} is the last branch for {architecture}: `branch = {}`",
+                last.branch, last.branch
+            ));
         }
     }
-    check_support(context, "driver.branch", &format!("driver branch {number}"), branch.end_of_support, findings);
+    check_support(
+        context,
+        "driver.branch",
+        &format!("driver branch {number}"),
+        branch.end_of_support,
+        findings,
+    );
 }
 
 fn offered(context: &Context<'_>) -> Vec<String> {
-    let prebuilt = context.catalog.driver_branches().iter().filter(|one| one.noble == Availability::Prebuilt);
+    let prebuilt = context
+        .catalog
+        .driver_branches()
+        .iter()
+        .filter(|one| one.noble == Availability::Prebuilt);
     prebuilt.map(|one| one.branch.to_string()).collect()
 }

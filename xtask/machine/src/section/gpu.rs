@@ -62,8 +62,12 @@ impl<'de> Deserialize<'de> for GpuChoice {
                 }
             }
 
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, seq: A) -> Result<GpuChoice, A::Error> {
-                Vec::deserialize(serde::de::value::SeqAccessDeserializer::new(seq)).map(GpuChoice::Named)
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(
+                self,
+                seq: A,
+            ) -> Result<GpuChoice, A::Error> {
+                Vec::deserialize(serde::de::value::SeqAccessDeserializer::new(seq))
+                    .map(GpuChoice::Named)
             }
         }
         deserializer.deserialize_any(Visitor)
@@ -135,7 +139,13 @@ static POWER_LIMIT: Rule = Rule {
 };
 
 /// The rules of this section.
-pub(crate) static RULES: &[&Rule] = &[&UNKNOWN_CARD, &NOT_IN_CATALOG, &NOT_NVIDIA, &AMBIGUOUS, &POWER_LIMIT];
+pub(crate) static RULES: &[&Rule] = &[
+    &UNKNOWN_CARD,
+    &NOT_IN_CATALOG,
+    &NOT_NVIDIA,
+    &AMBIGUOUS,
+    &POWER_LIMIT,
+];
 
 pub(crate) fn check(context: &Context<'_>, findings: &mut Findings) {
     for (index, card) in context.machine.cards.iter().enumerate() {
@@ -148,13 +158,21 @@ fn check_card(index: usize, card: &crate::Card, findings: &mut Findings) {
     let key = format!("gpu[{index}].pci_id");
     if !card.pci_id.is_nvidia() {
         findings
-            .report(&NOT_NVIDIA, key, format!("{} is not a card of NVIDIA", card.pci_id))
+            .report(
+                &NOT_NVIDIA,
+                key,
+                format!("{} is not a card of NVIDIA", card.pci_id),
+            )
             .expect("an id that begins with 10de");
         return;
     }
     if card.architecture.is_none() {
         findings
-            .report(&NOT_IN_CATALOG, key, format!("the catalog does not know {}", card.pci_id))
+            .report(
+                &NOT_IN_CATALOG,
+                key,
+                format!("the catalog does not know {}", card.pci_id),
+            )
             .expect("the id of a card since Kepler, as `lspci -nn` prints it");
     }
     let (Some(limit), Some(board)) = (card.power_limit_w, card.board_power_w) else {
@@ -162,7 +180,11 @@ fn check_card(index: usize, card: &crate::Card, findings: &mut Findings) {
     };
     if limit > board || limit < board / 2 {
         findings
-            .report(&POWER_LIMIT, format!("gpu[{index}].power_limit_w"), format!("{} cannot be limited to {limit} W", card.name))
+            .report(
+                &POWER_LIMIT,
+                format!("gpu[{index}].power_limit_w"),
+                format!("{} cannot be limited to {limit} W", card.name),
+            )
             .expect(format!("{} to {board} W", board / 2));
     }
 }
@@ -172,29 +194,55 @@ fn check_distinct(context: &Context<'_>, findings: &mut Findings) {
     let mut slots = BTreeMap::new();
     for (index, card) in context.machine.cards.iter().enumerate() {
         if let Some(first) = names.insert(&card.name, index) {
-            let message = format!("gpu[{first}] and gpu[{index}] are both called {}", card.name);
-            findings.report(&AMBIGUOUS, format!("gpu[{index}].name"), message).expect("a name of its own");
+            let message = format!(
+                "gpu[{first}] and gpu[{index}] are both called {}",
+                card.name
+            );
+            findings
+                .report(&AMBIGUOUS, format!("gpu[{index}].name"), message)
+                .expect("a name of its own");
         }
         let twin = match &card.slot {
             Some(slot) => slots.insert(slot, index),
-            None => context.machine.cards.iter().take(index).position(|other| other.pci_id == card.pci_id),
+            None => context
+                .machine
+                .cards
+                .iter()
+                .take(index)
+                .position(|other| other.pci_id == card.pci_id),
         };
         if let Some(first) = twin {
             let message = format!("gpu[{first}] and gpu[{index}] would be the same card");
-            findings.report(&AMBIGUOUS, format!("gpu[{index}].slot"), message).expect("the slot, as `lspci -D` prints it");
+            findings
+                .report(&AMBIGUOUS, format!("gpu[{index}].slot"), message)
+                .expect("the slot, as `lspci -D` prints it");
         }
     }
 }
 
 /// Finds the cards that a workload names; reports names that fit none.
-pub(crate) fn named<'a>(context: &Context<'a>, key: &str, names: &[CardName], findings: &mut Findings) -> Vec<&'a crate::Card> {
+pub(crate) fn named<'a>(
+    context: &Context<'a>,
+    key: &str,
+    names: &[CardName],
+    findings: &mut Findings,
+) -> Vec<&'a crate::Card> {
     let mut found = Vec::new();
     for (index, name) in names.iter().enumerate() {
         match context.machine.card(name) {
             Some(card) => found.push(card),
             None => {
-                let known: Vec<&str> = context.machine.cards.iter().map(|card| card.name.as_str()).collect();
-                let finding = findings.report(&UNKNOWN_CARD, format!("{key}[{index}]"), format!("no `[[gpu]]` is called `{name}`"));
+                let known: Vec<&str> = context
+                    .machine
+                    .cards
+                    .iter()
+                    .map(|card| card.name.as_str())
+                    .collect();
+                let finding = findings.report(
+                    &UNKNOWN_CARD,
+                    format!("{key}[{index}]"),
+                    format!("no `[[gpu]]` is called `{name}`"),
+                );
                 let finding = finding.expect(format!("one of {}", known.join(", ")));
                 if let Some(close) = crate::rules::closest(name.as_str(), &known) {
                     finding.help(format!("did you mean `{close}`?"));

@@ -89,7 +89,11 @@ pub(crate) fn check(context: &Context<'_>, findings: &mut Findings) {
     let identity = &context.machine.identity;
     if identity.product.is_none() {
         findings
-            .report(&NOT_TOLD_APART, "machine.product", "the description does not say which machine this is")
+            .report(
+                &NOT_TOLD_APART,
+                "machine.product",
+                "the description does not say which machine this is",
+            )
             .expect("the product as the firmware has it, such as \"HP Z440 Workstation\"");
     }
     check_power(context, findings);
@@ -99,8 +103,15 @@ fn check_power(context: &Context<'_>, findings: &mut Findings) {
     let Some(supply) = context.machine.identity.power_supply_w else {
         return;
     };
-    let draws = context.machine.cards.iter().filter_map(|card| Some((card, card.power_w()?)));
-    let parts: Vec<String> = draws.clone().map(|(card, watts)| format!("{} {watts} W", card.name)).collect();
+    let draws = context
+        .machine
+        .cards
+        .iter()
+        .filter_map(|card| Some((card, card.power_w()?)));
+    let parts: Vec<String> = draws
+        .clone()
+        .map(|(card, watts)| format!("{} {watts} W", card.name))
+        .collect();
     let cards: u32 = draws.map(|(_, watts)| watts).sum();
     let usable = supply - supply / 10;
     if cards + REST_OF_MACHINE_W <= usable {

@@ -37,7 +37,12 @@ pub struct Jupyter {
 
 impl Default for JupyterSection {
     fn default() -> Self {
-        Self { enabled: true, image: None, port: 8888, gpus: GpuChoice::Auto }
+        Self {
+            enabled: true,
+            image: None,
+            port: 8888,
+            gpus: GpuChoice::Auto,
+        }
     }
 }
 
@@ -86,7 +91,7 @@ static NO_CARD: Rule = Rule {
     title: "no card for TensorFlow",
     story: "No card of this machine can run the TensorFlow of the image, so the workload would train on the processor.",
     way_out: "Use an image that fits a card, or switch the workload off.",
-    source: "catalog",
+    source: "the catalog's table of what each TensorFlow has code for",
 };
 
 static SAME_PORT: Rule = Rule {
@@ -95,14 +100,25 @@ static SAME_PORT: Rule = Rule {
     title: "two services on one port",
     story: "Only one program can listen on a port; the second one fails to start, whichever it is.",
     way_out: "Give each service a port of its own.",
-    source: "bind(2)",
+    source: "the manual page bind(2), EADDRINUSE",
 };
 
 /// The rules of this section.
-pub(crate) static RULES: &[&Rule] = &[&CANNOT_RUN, &MOVING, &UNKNOWN, &NEEDS_TOOLKIT, &NO_CARD, &SAME_PORT];
+pub(crate) static RULES: &[&Rule] = &[
+    &CANNOT_RUN,
+    &MOVING,
+    &UNKNOWN,
+    &NEEDS_TOOLKIT,
+    &NO_CARD,
+    &SAME_PORT,
+];
 
 /// Whether `image` can use a card, by the catalog.
-pub(crate) fn can_run(catalog: &lab_catalog::Catalog, image: &ImageReference, capability: ComputeCapability) -> Result<(), Reason> {
+pub(crate) fn can_run(
+    catalog: &lab_catalog::Catalog,
+    image: &ImageReference,
+    capability: ComputeCapability,
+) -> Result<(), Reason> {
     let name = image.as_str().split('@').next().unwrap_or_default();
     match name.rsplit_once(':') {
         Some((repository, tag)) if repository == catalog.notebook_repository() => {
@@ -123,38 +139,80 @@ pub(crate) fn check(context: &Context<'_>, findings: &mut Findings) {
 }
 
 fn check_image(context: &Context<'_>, image: &ImageReference, findings: &mut Findings) {
-    let (name, digest) = image.as_str().split_once('@').map_or((image.as_str(), None), |(name, digest)| (name, Some(digest)));
-    let tag = name.rsplit_once(':').map(|(_, tag)| tag).unwrap_or_default();
+    let (name, digest) = image
+        .as_str()
+        .split_once('@')
+        .map_or((image.as_str(), None), |(name, digest)| {
+            (name, Some(digest))
+        });
+    let tag = name
+        .rsplit_once(':')
+        .map(|(_, tag)| tag)
+        .unwrap_or_default();
     let moves = tag == "latest" || context.catalog.notebook_image(tag).moving;
     if moves && digest.is_none() {
         findings
-            .report(&MOVING, "jupyter.image", format!("what `{tag}` names today is not what it names next month"))
+            .report(
+                &MOVING,
+                "jupyter.image",
+                format!("what `{tag}` names today is not what it names next month"),
+            )
             .expect("a dated tag or a digest");
     }
 }
 
 /// The rules that every workload on TensorFlow shares.
-pub(crate) fn check_workload(context: &Context<'_>, section: &str, image: &ImageReference, gpus: &[CardName], findings: &mut Findings) {
+pub(crate) fn check_workload(
+    context: &Context<'_>,
+    section: &str,
+    image: &ImageReference,
+    gpus: &[CardName],
+    findings: &mut Findings,
+) {
     let machine = context.machine;
     let key = format!("{section}.gpus");
     if !machine.docker.enabled || !machine.toolkit.enabled {
         findings
-            .report(&NEEDS_TOOLKIT, section, format!("{section} runs in a container with a card, but Docker or its toolkit is off"))
+            .report(
+                &NEEDS_TOOLKIT,
+                section,
+                format!(
+                    "{section} runs in a container with a card, but Docker or its toolkit is off"
+                ),
+            )
             .expect("`docker.enabled` and `toolkit.enabled`");
     }
     if gpus.is_empty() {
-        findings.report(&NO_CARD, key.clone(), format!("no card of this machine can run {image}")).expect("a card that it has code for");
+        findings
+            .report(
+                &NO_CARD,
+                key.clone(),
+                format!("{section} has no card that can run {image}"),
+            )
+            .expect("a card that it has code for");
     }
     for card in named(context, &key, gpus, findings) {
-        let Some(capability) = card.compute_capability else { continue };
+        let Some(capability) = card.compute_capability else {
+            continue;
+        };
         match can_run(context.catalog, image, capability) {
             Ok(()) => {}
             Err(Reason::Unknown) => {
-                findings.report(&UNKNOWN, "jupyter.image", format!("nothing is known of what is in {image}")).expect("an image that the catalog knows");
+                findings
+                    .report(
+                        &UNKNOWN,
+                        "jupyter.image",
+                        format!("nothing is known of what is in {image}"),
+                    )
+                    .expect("an image that the catalog knows");
             }
             Err(reason) => {
                 findings
-                    .report(&CANNOT_RUN, key.clone(), format!("{image} cannot use {}: {reason}", card.in_words()))
+                    .report(
+                        &CANNOT_RUN,
+                        key.clone(),
+                        format!("{image} cannot use {}: {reason}", card.in_words()),
+                    )
                     .expect("a card that its TensorFlow has code for");
             }
         }
@@ -164,15 +222,33 @@ pub(crate) fn check_workload(context: &Context<'_>, section: &str, image: &Image
 fn check_ports(context: &Context<'_>, findings: &mut Findings) {
     let machine = context.machine;
     let all = [
-        ("ollama.listen", machine.ollama.enabled, machine.ollama.listen.port()),
-        ("jupyter.port", machine.jupyter.enabled, machine.jupyter.port),
+        (
+            "ollama.listen",
+            machine.ollama.enabled,
+            machine.ollama.listen.port(),
+        ),
+        (
+            "jupyter.port",
+            machine.jupyter.enabled,
+            machine.jupyter.port,
+        ),
         ("dcgan.port", machine.dcgan.enabled, machine.dcgan.port),
-        ("monitoring.exporter_port", machine.monitoring.exporter, machine.monitoring.exporter_port),
+        (
+            "monitoring.exporter_port",
+            machine.monitoring.exporter,
+            machine.monitoring.exporter_port,
+        ),
     ];
     let used: Vec<_> = all.iter().filter(|(_, on, _)| *on).collect();
     for (index, (key, _, port)) in used.iter().enumerate() {
         if let Some((other, _, _)) = used.iter().take(index).find(|(_, _, taken)| taken == port) {
-            findings.report(&SAME_PORT, *key, format!("port {port} is `{other}` already")).expect("a port of its own");
+            findings
+                .report(
+                    &SAME_PORT,
+                    *key,
+                    format!("port {port} is `{other}` already"),
+                )
+                .expect("a port of its own");
         }
     }
 }

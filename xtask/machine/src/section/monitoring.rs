@@ -19,7 +19,11 @@ pub struct Monitoring {
 
 impl Default for Monitoring {
     fn default() -> Self {
-        Self { nvtop: true, exporter: true, exporter_port: 9835 }
+        Self {
+            nvtop: true,
+            exporter: true,
+            exporter_port: 9835,
+        }
     }
 }
 

@@ -44,7 +44,14 @@ pub struct Wifi {
 
 impl Default for Network {
     fn default() -> Self {
-        Self { mac: None, address: None, gateway: None, dns: Vec::new(), mdns: true, wifi: None }
+        Self {
+            mac: None,
+            address: None,
+            gateway: None,
+            dns: Vec::new(),
+            mdns: true,
+            wifi: None,
+        }
     }
 }
 
@@ -97,7 +104,13 @@ pub(crate) fn check(context: &Context<'_>, findings: &mut Findings) {
     if let Some(wifi) = &network.wifi
         && (wifi.ssid.is_empty() || wifi.ssid.len() > 32 || wifi.ssid.contains(char::is_control))
     {
-        findings.report(&SSID, "network.wifi.ssid", format!("{:?} cannot be a wireless network's name", wifi.ssid)).expect("1 to 32 bytes");
+        findings
+            .report(
+                &SSID,
+                "network.wifi.ssid",
+                format!("{:?} cannot be a wireless network's name", wifi.ssid),
+            )
+            .expect("1 to 32 bytes");
     }
 }
 
@@ -112,23 +125,41 @@ fn check_static(network: &Network, address: &Subnet, findings: &mut Findings) {
     .collect();
     if !missing.is_empty() {
         findings
-            .report(&STATIC_INCOMPLETE, "network.address", format!("the fixed address {address} comes without {}", missing.join(", ")))
+            .report(
+                &STATIC_INCOMPLETE,
+                "network.address",
+                format!(
+                    "the fixed address {address} comes without {}",
+                    missing.join(", ")
+                ),
+            )
             .expect("`mac`, `gateway` and `dns` beside it");
     }
     if let Some(gateway) = network.gateway
         && !address.contains(gateway)
     {
         findings
-            .report(&GATEWAY_OUTSIDE, "network.gateway", format!("{gateway} does not lie in the network of {address}"))
+            .report(
+                &GATEWAY_OUTSIDE,
+                "network.gateway",
+                format!("{gateway} does not lie in the network of {address}"),
+            )
             .expect("an address of the same network");
     }
 }
 
 fn check_unused(network: &Network, findings: &mut Findings) {
-    for (key, set) in [("gateway", network.gateway.is_some()), ("dns", !network.dns.is_empty())] {
+    for (key, set) in [
+        ("gateway", network.gateway.is_some()),
+        ("dns", !network.dns.is_empty()),
+    ] {
         if set {
             findings
-                .report(&STATIC_UNUSED, format!("network.{key}"), format!("`{key}` is used only with a fixed address"))
+                .report(
+                    &STATIC_UNUSED,
+                    format!("network.{key}"),
+                    format!("`{key}` is used only with a fixed address"),
+                )
                 .expect("an `address` beside it");
         }
     }

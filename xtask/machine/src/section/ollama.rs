@@ -52,7 +52,12 @@ pub struct Ollama {
 const LEAST_CAPABILITY: ComputeCapability = ComputeCapability::new(5, 0);
 
 /// Whether this version of Ollama computes on such a card with this driver.
-pub(crate) fn can_use(catalog: &Catalog, version: DottedVersion, capability: ComputeCapability, branch: DriverBranch) -> bool {
+pub(crate) fn can_use(
+    catalog: &Catalog,
+    version: DottedVersion,
+    capability: ComputeCapability,
+    branch: DriverBranch,
+) -> bool {
     let floor = catalog.ollama_driver_floor(version, capability);
     capability >= LEAST_CAPABILITY && floor.is_none_or(|floor| branch >= floor.driver)
 }
@@ -129,8 +134,14 @@ static UNKNOWN_VERSION: Rule = Rule {
 };
 
 /// The rules of this section.
-pub(crate) static RULES: &[&Rule] =
-    &[&DRIVER_FLOOR, &NO_CARD, &MODEL_TOO_LARGE, &MODEL_UNKNOWN, &OPEN_TO_NETWORK, &UNKNOWN_VERSION];
+pub(crate) static RULES: &[&Rule] = &[
+    &DRIVER_FLOOR,
+    &NO_CARD,
+    &MODEL_TOO_LARGE,
+    &MODEL_UNKNOWN,
+    &OPEN_TO_NETWORK,
+    &UNKNOWN_VERSION,
+];
 
 pub(crate) fn check(context: &Context<'_>, findings: &mut Findings) {
     let ollama = &context.machine.ollama;
@@ -139,7 +150,14 @@ pub(crate) fn check(context: &Context<'_>, findings: &mut Findings) {
     }
     if !ollama.listen.ip().is_loopback() {
         findings
-            .report(&OPEN_TO_NETWORK, "ollama.listen", format!("{} is reached from the network, without a password", ollama.listen))
+            .report(
+                &OPEN_TO_NETWORK,
+                "ollama.listen",
+                format!(
+                    "{} is reached from the network, without a password",
+                    ollama.listen
+                ),
+            )
             .expect("127.0.0.1:11434");
     }
     check_version(context, findings);
@@ -152,50 +170,112 @@ fn check_version(context: &Context<'_>, findings: &mut Findings) {
     if context.catalog.ollama_release(version).is_some() {
         return;
     }
-    let known: Vec<String> = context.catalog.ollama_releases().iter().map(|one| one.version.to_string()).collect();
+    let known: Vec<String> = context
+        .catalog
+        .ollama_releases()
+        .iter()
+        .map(|one| one.version.to_string())
+        .collect();
     findings
-        .report(&UNKNOWN_VERSION, "ollama.version", format!("the catalog has no checksum of Ollama {version}"))
+        .report(
+            &UNKNOWN_VERSION,
+            "ollama.version",
+            format!("the catalog has no checksum of Ollama {version}"),
+        )
         .expect(format!("one of {}", known.join(", ")));
 }
 
 fn check_cards(context: &Context<'_>, findings: &mut Findings) {
     let ollama = &context.machine.ollama;
-    let cards = named(context, "ollama.gpus", &ollama.gpus, findings);
-    if ollama.gpus.is_empty() {
-        findings
-            .report(&NO_CARD, "ollama.gpus", "no card of this machine can run Ollama's models")
-            .expect("a card with compute capability 5.0 or better");
-    }
+    let chosen = named(context, "ollama.gpus", &ollama.gpus, findings);
+    // Where `auto` found no card, each of the machine's says why it is none.
+    let all: Vec<&crate::Card> = context.machine.cards.iter().collect();
+    let cards = if ollama.gpus.is_empty() {
+        &all
+    } else {
+        &chosen
+    };
+    let before = findings.count();
     for card in cards {
-        let Some(capability) = card.compute_capability else { continue };
-        let branch = context.machine.driver.branch;
-        let (version, words) = (ollama.version, card.in_words());
-        if capability < LEAST_CAPABILITY {
-            findings
-                .report(&NO_CARD, "ollama.gpus", format!("Ollama has no code for {words}"))
-                .expect(format!("a card with compute capability {LEAST_CAPABILITY} or better"));
-        } else if let Some(floor) = context.catalog.ollama_driver_floor(version, capability).filter(|floor| branch < floor.driver) {
-            findings
-                .report(&DRIVER_FLOOR, "driver.branch", format!("with driver {branch}, Ollama {version} does not use {words}"))
-                .expect(format!("{} or newer", floor.driver));
-        }
+        check_card(context, card, findings);
+    }
+    if ollama.gpus.is_empty() && findings.count() == before {
+        findings
+            .report(
+                &NO_CARD,
+                "ollama.gpus",
+                "no card of this machine can run Ollama's models",
+            )
+            .expect(format!(
+                "a card with compute capability {LEAST_CAPABILITY} or better"
+            ));
+    }
+}
+
+fn check_card(context: &Context<'_>, card: &crate::Card, findings: &mut Findings) {
+    let Some(capability) = card.compute_capability else {
+        return;
+    };
+    let branch = context.machine.driver.branch;
+    let (version, words) = (context.machine.ollama.version, card.in_words());
+    if capability < LEAST_CAPABILITY {
+        findings
+            .report(
+                &NO_CARD,
+                "ollama.gpus",
+                format!("Ollama has no code for {words}"),
+            )
+            .expect(format!(
+                "a card with compute capability {LEAST_CAPABILITY} or better"
+            ));
+        return;
+    }
+    let floor = context.catalog.ollama_driver_floor(version, capability);
+    if let Some(floor) = floor.filter(|floor| branch < floor.driver) {
+        findings
+            .report(
+                &DRIVER_FLOOR,
+                "driver.branch",
+                format!("with driver {branch}, Ollama {version} does not use {words}"),
+            )
+            .expect(format!("{} or newer", floor.driver));
     }
 }
 
 fn check_models(context: &Context<'_>, findings: &mut Findings) {
     let ollama = &context.machine.ollama;
-    let memory: Option<u64> = ollama.gpus.iter().map(|name| context.machine.card(name)?.vram_mib.map(u64::from)).sum();
+    if ollama.gpus.is_empty() {
+        return;
+    }
+    let memory: Option<u64> = ollama
+        .gpus
+        .iter()
+        .map(|name| context.machine.card(name)?.vram_mib.map(u64::from))
+        .sum();
     for (index, name) in ollama.models.iter().enumerate() {
         let key = format!("ollama.models[{index}]");
         let Some(model) = context.catalog.model(name.as_str()) else {
-            findings.report(&MODEL_UNKNOWN, key, format!("the catalog does not know the model {name}")).expect("a model of known size");
+            findings
+                .report(
+                    &MODEL_UNKNOWN,
+                    key,
+                    format!("the catalog does not know the model {name}"),
+                )
+                .expect("a model of known size");
             continue;
         };
         let needed = model.vram_estimate_mib();
         if let Some(memory) = memory.filter(|memory| needed > *memory) {
             let cards: Vec<&str> = ollama.gpus.iter().map(CardName::as_str).collect();
             findings
-                .report(&MODEL_TOO_LARGE, key, format!("{name} needs about {needed} MiB, and {} has {memory} MiB", cards.join(" with ")))
+                .report(
+                    &MODEL_TOO_LARGE,
+                    key,
+                    format!(
+                        "{name} needs about {needed} MiB, and {} has {memory} MiB",
+                        cards.join(" with ")
+                    ),
+                )
                 .expect(format!("a model of at most {memory} MiB"));
         }
     }

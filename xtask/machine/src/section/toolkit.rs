@@ -29,7 +29,10 @@ pub struct Toolkit {
 
 impl Default for ToolkitSection {
     fn default() -> Self {
-        Self { enabled: true, version: None }
+        Self {
+            enabled: true,
+            version: None,
+        }
     }
 }
 
@@ -71,25 +74,44 @@ pub(crate) fn check(context: &Context<'_>, findings: &mut Findings) {
     }
     if !context.machine.docker.enabled {
         findings
-            .report(&NEEDS_DOCKER, "toolkit.enabled", "the container toolkit is asked for, but Docker is not")
+            .report(
+                &NEEDS_DOCKER,
+                "toolkit.enabled",
+                "the container toolkit is asked for, but Docker is not",
+            )
             .expect("`docker.enabled = true`");
     }
     let version = toolkit.version;
-    let open: Vec<_> = context.catalog.toolkit_vulnerabilities_of(version).collect();
+    let open: Vec<_> = context
+        .catalog
+        .toolkit_vulnerabilities_of(version)
+        .collect();
     if !open.is_empty() {
         let ids: Vec<String> = open.iter().map(|one| one.id.clone()).collect();
         let finding = findings.report(
             &CVE,
             "toolkit.version",
-            format!("container toolkit {version} has known vulnerabilities: {}", ids.join(", ")),
+            format!(
+                "container toolkit {version} has known vulnerabilities: {}",
+                ids.join(", ")
+            ),
         );
         if let Some(safe) = context.catalog.toolkit_least_safe_version() {
             finding.expect(format!("{safe} or newer"));
         }
     }
-    if !context.catalog.toolkit_releases().iter().any(|one| one.version == version) {
+    if !context
+        .catalog
+        .toolkit_releases()
+        .iter()
+        .any(|one| one.version == version)
+    {
         findings
-            .report(&UNKNOWN, "toolkit.version", format!("the catalog does not know container toolkit {version}"))
+            .report(
+                &UNKNOWN,
+                "toolkit.version",
+                format!("the catalog does not know container toolkit {version}"),
+            )
             .expect("a released version");
     }
 }

@@ -103,21 +103,37 @@ pub(crate) fn check_support(
     } else {
         format!("support of {what} ends on {ends}, in {days} days")
     };
-    findings.report(&SUPPORT_ENDS, key, message).expect("something that is supported for at least a year");
+    findings
+        .report(&SUPPORT_ENDS, key, message)
+        .expect("something that is supported for at least a year");
 }
 
 pub(crate) fn check(context: &Context<'_>, findings: &mut Findings) {
     let release = context.machine.ubuntu.release.as_str();
-    let series = context.catalog.ubuntu_releases().iter().find(|one| one.image(release).is_some());
+    let series = context
+        .catalog
+        .ubuntu_releases()
+        .iter()
+        .find(|one| one.image(release).is_some());
     match series {
         Some(known) => {
             let ends = Some(known.end_of_standard_support);
-            check_support(context, "ubuntu.release", &format!("Ubuntu {release}"), ends, findings);
+            check_support(
+                context,
+                "ubuntu.release",
+                &format!("Ubuntu {release}"),
+                ends,
+                findings,
+            );
         }
         None => {
             let known: Vec<&str> = images(context).collect();
             findings
-                .report(&UNKNOWN_RELEASE, "ubuntu.release", format!("the catalog does not know Ubuntu {release}"))
+                .report(
+                    &UNKNOWN_RELEASE,
+                    "ubuntu.release",
+                    format!("the catalog does not know Ubuntu {release}"),
+                )
                 .expect(format!("one of {}", known.join(", ")));
         }
     }

@@ -22,7 +22,11 @@ pub struct Updates {
 
 impl Default for Updates {
     fn default() -> Self {
-        Self { security: true, reboot: None, snapshot: None }
+        Self {
+            security: true,
+            reboot: None,
+            snapshot: None,
+        }
     }
 }
 

@@ -9,9 +9,38 @@ use super::{checked_text, made_of};
 
 /// Names that Ubuntu or a part of the lab already uses.
 const TAKEN: &[&str] = &[
-    "root", "daemon", "bin", "sys", "sync", "games", "man", "lp", "mail", "news", "uucp", "proxy", "www-data",
-    "backup", "list", "irc", "nobody", "sshd", "admin", "sudo", "docker", "ollama", "syslog", "messagebus", "tss",
-    "polkitd", "landscape", "pollinate", "render", "video", "nvidia-persistenced", "installer",
+    "root",
+    "daemon",
+    "bin",
+    "sys",
+    "sync",
+    "games",
+    "man",
+    "lp",
+    "mail",
+    "news",
+    "uucp",
+    "proxy",
+    "www-data",
+    "backup",
+    "list",
+    "irc",
+    "nobody",
+    "sshd",
+    "admin",
+    "sudo",
+    "docker",
+    "ollama",
+    "syslog",
+    "messagebus",
+    "tss",
+    "polkitd",
+    "landscape",
+    "pollinate",
+    "render",
+    "video",
+    "nvidia-persistenced",
+    "installer",
 ];
 
 checked_text!(
@@ -41,13 +70,17 @@ fn check_public_key(text: &str) -> Result<(), String> {
         return Err("this is a private key, which must never leave its owner: expected the line of the `.pub` file beside it".to_owned());
     }
     if text.contains(['\n', '\r']) {
-        return Err("a public key is a single line: write each key as an element of its own".to_owned());
+        return Err(
+            "a public key is a single line: write each key as an element of its own".to_owned(),
+        );
     }
     match ssh_key::PublicKey::from_str(text) {
         Ok(_) => Ok(()),
         Err(error) => {
             let shown: String = text.chars().take(24).collect();
-            Err(format!("`{shown}…` is no SSH public key ({error}): expected the line of a `.pub` file, such as ssh-ed25519 AAAA… you@laptop"))
+            Err(format!(
+                "`{shown}…` is no SSH public key ({error}): expected the line of a `.pub` file, such as ssh-ed25519 AAAA… you@laptop"
+            ))
         }
     }
 }
@@ -85,11 +118,20 @@ impl<'de> Deserialize<'de> for SecretRef {
             }
 
             fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<SecretRef, E> {
-                Err(E::custom("a secret must not stand in the description, expected { env = \"NAME\" } or { file = \"PATH\" }"))
+                Err(E::custom(
+                    "a secret must not stand in the description, expected { env = \"NAME\" } or { file = \"PATH\" }",
+                ))
             }
 
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<SecretRef, A::Error> {
-                let wrong = || serde::de::Error::custom("a secret comes from one place, expected { env = \"NAME\" } or { file = \"PATH\" }");
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<SecretRef, A::Error> {
+                let wrong = || {
+                    serde::de::Error::custom(
+                        "a secret comes from one place, expected { env = \"NAME\" } or { file = \"PATH\" }",
+                    )
+                };
                 let (key, value) = map.next_entry::<String, String>()?.ok_or_else(wrong)?;
                 let secret = match key.as_str() {
                     "env" if !value.is_empty() => SecretRef::Env(value),

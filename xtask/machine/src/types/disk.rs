@@ -9,10 +9,15 @@ fn plain(text: &str, what: &str, example: &str) -> Result<(), String> {
             "`{text}` holds a glob character, which would fit other disks too: write the {what} whole, such as {example}"
         ));
     }
-    if made_of(text, 64, |c| c.is_ascii_alphanumeric() || " ._+:/-".contains(c)) && text.trim() == text {
+    if made_of(text, 64, |c| {
+        c.is_ascii_alphanumeric() || " ._+:/-".contains(c)
+    }) && text.trim() == text
+    {
         return Ok(());
     }
-    Err(format!("`{text}` is no disk's {what}: expected what `lsblk -o NAME,MODEL,SERIAL` prints, such as {example}"))
+    Err(format!(
+        "`{text}` is no disk's {what}: expected what `lsblk -o NAME,MODEL,SERIAL` prints, such as {example}"
+    ))
 }
 
 checked_text!(
@@ -43,6 +48,9 @@ impl DiskModel {
     /// The model as udev writes it in `ID_MODEL`, with which the installer
     /// compares: blanks become underscores (systemd, `udev_replace_whitespace`).
     pub fn udev(&self) -> String {
-        self.as_str().split_whitespace().collect::<Vec<_>>().join("_")
+        self.as_str()
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join("_")
     }
 }

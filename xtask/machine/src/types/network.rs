@@ -61,14 +61,21 @@ impl Subnet {
 
     /// Whether `other` lies in the same network.
     pub fn contains(&self, other: IpAddr) -> bool {
-        let length = self.as_str().split_once('/').and_then(|(_, length)| length.parse::<u32>().ok());
+        let length = self
+            .as_str()
+            .split_once('/')
+            .and_then(|(_, length)| length.parse::<u32>().ok());
         match (self.address(), other, length) {
             (Some(IpAddr::V4(own)), IpAddr::V4(other), Some(length)) => {
-                let mask = u32::MAX.checked_shl(32_u32.saturating_sub(length)).unwrap_or(0);
+                let mask = u32::MAX
+                    .checked_shl(32_u32.saturating_sub(length))
+                    .unwrap_or(0);
                 (own.to_bits() ^ other.to_bits()) & mask == 0
             }
             (Some(IpAddr::V6(own)), IpAddr::V6(other), Some(length)) => {
-                let mask = u128::MAX.checked_shl(128_u32.saturating_sub(length)).unwrap_or(0);
+                let mask = u128::MAX
+                    .checked_shl(128_u32.saturating_sub(length))
+                    .unwrap_or(0);
                 (own.to_bits() ^ other.to_bits()) & mask == 0
             }
             _ => false,
