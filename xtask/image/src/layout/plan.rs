@@ -19,6 +19,12 @@ use crate::{Content, Image, ImagePath, Layout, SECTOR, Tree};
 /// digest there. A whole number of cylinders in the usual geometry of hybrid
 /// images, too (64 heads of 32 sectors).
 const STEP: u64 = 4 << 20;
+/// What stays empty behind the root directories. Where nothing follows the tail
+/// they would lie in the image's last sectors, and GRUB under a BIOS, which reads
+/// a CD ahead, then cannot read them (seen 2026-11 with GRUB's rescue image in
+/// SeaBIOS). 150 sectors, as xorriso and mkisofs leave.
+const PADDING: u64 = 150 * SECTOR;
+
 /// Files from this size on stand first in the tail, each with a state of the
 /// digest behind it: a rebuild then need not read them again.
 pub(crate) const LARGE: u64 = 1 << 20;
@@ -187,7 +193,7 @@ impl<'t> Plan<'t> {
     }
 
     /// Puts the files into all trees, gives the tail its length and the trees
-    /// their places: directories behind the files, anchors at the tail's end.
+    /// their places: directories behind the files, anchors and padding at the tail's end.
     fn place_trees<R: Read + Seek>(
         &mut self,
         image: &Image<R>,
@@ -214,8 +220,8 @@ impl<'t> Plan<'t> {
         let anchors: u64 = trees.iter().map(|tree| tree.laid.anchors_len()).sum();
         let layout = &mut self.layout;
         layout.tail_used = at + anchors - layout.tail_start;
-        layout.tail_len = layout.tail_used.next_multiple_of(STEP);
-        let anchor = layout.tail_start + layout.tail_len - anchors;
+        layout.tail_len = (layout.tail_used + PADDING).next_multiple_of(STEP);
+        let anchor = layout.tail_start + layout.tail_len - PADDING - anchors;
         self.write_trees(offset, anchor, &mut trees)?;
         Ok(trees)
     }
