@@ -71,38 +71,23 @@ pub fn composed(base: &Path, added: Added, out: &Path) -> Result<Composed> {
         let path = path.parse().with_context(|| format!("adding {path}"))?;
         tree.insert(path, Entry::bytes(*bytes))?;
     }
+    composed_of(base, &tree, out)
+}
+
+/// Composes `tree` onto `base`.
+///
+/// # Errors
+///
+/// When the image cannot be made.
+pub fn composed_of(base: &Path, tree: &Tree, out: &Path) -> Result<Composed> {
     let job = Job {
         base,
         out,
-        tree: &tree,
+        tree,
         base_digest: BaseDigest::Unknown,
         state_dir: None,
         mode: 0o644,
         progress: &mut |_| {},
     };
     compose(job).with_context(|| format!("composing {}", out.display()))
-}
-
-/// A medium whose menu is `grub_cfg`: the stand-in with that file in the place of its own.
-/// Where a program for the stand-in is missing, `None`, and `test` is said not to have run.
-///
-/// GRUB shows its menu on the serial console and takes keys from it without being told to
-/// ([`crate::Guest::type_keys`]); the menu needs no `terminal_output serial`.
-///
-/// # Errors
-///
-/// When the stand-in or the medium cannot be made.
-pub fn grub_menu_medium(
-    test: &str,
-    grub_cfg: &str,
-    more: Added,
-    out: &Path,
-) -> Result<Option<PathBuf>> {
-    let Some(base) = base(test, &Options::default())? else {
-        return Ok(None);
-    };
-    let mut added = vec![("boot/grub/grub.cfg", grub_cfg.as_bytes())];
-    added.extend_from_slice(more);
-    composed(&base, &added, out)?;
-    Ok(Some(out.to_owned()))
 }

@@ -16,6 +16,17 @@ const START: u64 = MIB;
 const PARTITION: u64 = 62 * MIB;
 const DISK: u64 = 64 * MIB;
 
+/// Makes `image`: a raw disk of 64 MiB with nothing on it.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub fn blank_disk(image: &Path) -> Result<()> {
+    fs::File::create(image)
+        .and_then(|disk| disk.set_len(DISK))
+        .with_context(|| format!("making {}", image.display()))
+}
+
 /// Makes `image`: a raw disk of 64 MiB with a GPT and one partition, an ext4 that holds
 /// `files` (path without leading slash, bytes), as a /boot of its own would.
 ///
@@ -33,10 +44,7 @@ pub fn disk_with_boot_partition(files: &[(&str, &[u8])], image: &Path) -> Result
         }
         fs::write(&target, bytes).with_context(|| format!("writing {}", target.display()))?;
     }
-    let disk = fs::File::create(image).with_context(|| format!("making {}", image.display()))?;
-    disk.set_len(DISK)
-        .with_context(|| format!("making {}", image.display()))?;
-    drop(disk);
+    blank_disk(image)?;
     partition(image)?;
     let (from, to) = (work.path().to_str(), image.to_str());
     let (Some(from), Some(to)) = (from, to) else {

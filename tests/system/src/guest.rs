@@ -59,10 +59,27 @@ impl Guest {
     ///
     /// When time is up or the guest ended first; the console's last lines are in the error.
     pub fn wait_for(&self, pattern: &str, within: Duration) -> Result<String> {
-        let (text, found) = self.console.wait(within, |text| text.contains(pattern));
+        self.wait_until(&format!("{pattern:?}"), within, |text| {
+            text.contains(pattern)
+        })
+    }
+
+    /// Waits until `ready` says yes of all that the console shows, and returns it. `what`
+    /// is what messages call it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Guest::wait_for`].
+    pub fn wait_until(
+        &self,
+        what: &str,
+        within: Duration,
+        ready: impl Fn(&str) -> bool,
+    ) -> Result<String> {
+        let (text, found) = self.console.wait(within, ready);
         if !found {
             bail!(
-                "waiting {} s for {pattern:?} on the serial console: not seen after {:.1} s; QEMU said {:?}; the console's end:\n{}",
+                "waiting {} s for {what} on the serial console: not seen after {:.1} s; QEMU said {:?}; the console's end:\n{}",
                 within.as_secs(),
                 self.begun.elapsed().as_secs_f32(),
                 self.complaints.text(),

@@ -13,9 +13,9 @@ mod machine;
 mod monitor;
 mod programs;
 
-pub use bases::{Added, base, composed, grub_menu_medium, scratch};
+pub use bases::{Added, base, composed, composed_of, scratch};
 pub use console::{Console, plain};
-pub use disk::disk_with_boot_partition;
+pub use disk::{blank_disk, disk_with_boot_partition};
 pub use guest::Guest;
 pub use machine::{Firmware, Machine, Medium};
 pub use programs::{guest_programs, have, not_run, run, run_in};

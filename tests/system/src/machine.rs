@@ -226,7 +226,8 @@ fn drive(id: &str, how: &str, image: &Path, all: &mut Vec<String>) -> Result<()>
     Ok(())
 }
 
-/// KVM where it works, else emulation with a thread a processor.
+/// KVM with two processors where it works, else emulation with one: a second one makes no
+/// boot shorter, and two guests run at once.
 ///
 /// The device node alone says nothing: inside some containers it can be opened and then
 /// runs no guest. The processor's flag decides too, and `LAB_ACCELERATOR` overrules both.
@@ -250,7 +251,7 @@ fn accelerator() -> Vec<String> {
     words(if kvm {
         "-accel kvm -cpu host -smp 2"
     } else {
-        "-accel tcg,thread=multi -cpu max -smp 2"
+        "-accel tcg,thread=multi -cpu max -smp 1"
     })
 }
 

@@ -1,10 +1,12 @@
 //! What boots in an emulated machine.
 //!
 //! `standin` boots the stand-in base bare and composed, `foreign` images that others made
-//! and Debian packages carry, `menu` tries what GRUB does with a menu and a disk.
+//! and Debian packages carry, `menu` the image of images/gpu-server before disks in
+//! different states.
 //! libtest runs as many guests at once as there are processors.
 
 mod foreign;
+mod gpu_server;
 mod menu;
 mod standin;
 

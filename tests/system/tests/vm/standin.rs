@@ -20,17 +20,17 @@ const WORD: &str = "lab.word=kestrel-0417";
 
 /// What the initrd said.
 #[derive(Debug)]
-struct Report {
+pub(crate) struct Report {
     begun_as: String,
-    command_line: String,
-    trees: Vec<TreeReport>,
+    pub(crate) command_line: String,
+    pub(crate) trees: Vec<TreeReport>,
 }
 
 /// What it said of one directory tree.
 #[derive(Debug)]
-struct TreeReport {
+pub(crate) struct TreeReport {
     device: String,
-    autoinstall: String,
+    pub(crate) autoinstall: String,
     lab: String,
     sums: String,
 }
@@ -82,7 +82,7 @@ impl TreeReport {
 }
 
 /// Waits for the guest's end and reads its report; says how long it took.
-fn report(test: &str, mut guest: Guest) -> Result<Report> {
+pub(crate) fn report(test: &str, mut guest: Guest) -> Result<Report> {
     let console = guest.wait_for_end(BOOT)?;
     eprintln!(
         "{test}: {:.1} s from power on to power off",

@@ -14,7 +14,7 @@ use serde_json::json;
 use super::Format;
 use crate::Done;
 use crate::failure::Failure;
-use crate::ui::{ASIDE, BAD, GOOD, STRONG};
+use crate::ui::{ASIDE, BAD, GOOD, Meter, STRONG};
 
 /// Opens a finished image and lints it.
 ///
@@ -83,7 +83,14 @@ pub(crate) fn inspect(path: &Path, scope: Scope) -> Result<Report, Failure> {
     let name = path.display().to_string();
     let file =
         File::open(path).map_err(|error| Failure::input(format!("opening {name}: {error}")))?;
-    let mut image = Image::open(BufReader::new(file), &name).map_err(Failure::Input)?;
+    let total = file.metadata().map_or(0, |found| found.len());
+    let watched = Watched {
+        inner: file,
+        meter: Meter::new(),
+        done: 0,
+        total,
+    };
+    let mut image = Image::open(BufReader::new(watched), &name).map_err(Failure::Input)?;
     let mut findings: Vec<Finding> = lab_image::verify(&mut image, scope)
         .into_iter()
         .map(from_image)
@@ -102,6 +109,31 @@ pub(crate) fn inspect(path: &Path, scope: Scope) -> Result<Report, Failure> {
         findings,
         story: lint.story,
     })
+}
+
+/// A file that shows how much of it was read.
+struct Watched {
+    inner: File,
+    meter: Meter,
+    done: u64,
+    total: u64,
+}
+
+impl Read for Watched {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.done += count as u64;
+        // Some of it is read twice; more than all is of no use to anybody.
+        let done = self.done.min(self.total);
+        self.meter.update("reading", done, Some(self.total));
+        Ok(count)
+    }
+}
+
+impl Seek for Watched {
+    fn seek(&mut self, to: std::io::SeekFrom) -> std::io::Result<u64> {
+        self.inner.seek(to)
+    }
 }
 
 /// No file that the lints read is longer.
