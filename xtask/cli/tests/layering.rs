@@ -15,6 +15,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("lab-image", &[]),
     ("lab-supply", &[]),
     ("lab-standin", &[]),
+    ("lab-container", &["lab-machine", "lab-catalog", "lab-plan"]),
     (
         "lab-tests",
         &[

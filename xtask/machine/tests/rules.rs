@@ -140,11 +140,7 @@ const CASES: &[(&str, &str, &str)] = &[
         "[docker]\nenabled = false",
     ),
     ("ollama-driver-floor", "[driver]", "[driver]\nbranch = 535"),
-    (
-        "ollama-no-card",
-        "[ollama]",
-        "[ollama]\ngpus = []",
-    ),
+    ("ollama-no-card", "[ollama]", "[ollama]\ngpus = []"),
     (
         "ollama-model-too-large",
         "models = [\"gemma3:1b\"]",

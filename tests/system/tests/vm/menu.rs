@@ -106,10 +106,10 @@ fn highlighted(console: &str) -> &str {
 }
 
 /// Waits for a menu with this entry highlighted, for the `time`th time that one is.
-fn menu(guest: &Guest, title: &str, time: usize) -> Result<String> {
+fn menu(guest: &Guest, title: &str, time: usize, within: Duration) -> Result<String> {
     let starred = format!("*{title}");
     let what = format!("entry {title:?} highlighted, time {time}");
-    guest.wait_until(&what, BOOT, |text| {
+    guest.wait_until(&what, within, |text| {
         text.matches(&starred).count() >= time && highlighted(text).starts_with(title)
     })
 }
@@ -124,6 +124,8 @@ fn go_to(guest: &mut Guest, title: &str, keys: Keys) -> Result<()> {
         keys.down(guest)?;
         let what = format!("another entry than {now:?} highlighted");
         guest.wait_until(&what, KEY, |text| highlighted(text) != now)?;
+        // A pressed key is held for a moment, and must not count twice.
+        thread::sleep(Duration::from_millis(250));
     }
     bail!("the menu has no entry {title:?}:\n{}", guest.console())
 }
@@ -155,7 +157,7 @@ fn install(test: &str, firmware: Firmware) -> Result<()> {
     };
     let seen = guest.wait_for("executed automatically", BOOT)?;
     ensure!(counts_down(&seen, 30), "{seen}");
-    menu(&guest, "Install gpu-server on Samsung SSD 870 EVO", 1)?;
+    menu(&guest, "Install gpu-server on Samsung SSD 870 EVO", 1, KEY)?;
     guest.type_keys("\r")?;
     let seen = report(test, guest)?;
     words(
@@ -193,34 +195,50 @@ fn other_lab(test: &str, firmware: Firmware) -> Result<()> {
         return Ok(());
     };
     guest.wait_for("executed automatically", BOOT)?;
-    let seen = menu(&guest, "Install gpu-server", 1)?;
+    let seen = menu(&guest, "Install gpu-server", 1, KEY)?;
     ensure!(counts_down(&seen, 30), "{seen}");
     ensure!(!seen.contains("Start the installed"), "{seen}");
     Ok(())
 }
 
-/// Chooses to reinstall and answers the question.
-fn reinstall_menu(guest: &mut Guest, time: usize, yes: bool) -> Result<()> {
+/// Chooses to reinstall, which asks, and sees "no" highlighted.
+fn ask_to_reinstall(guest: &mut Guest, time: usize) -> Result<()> {
     go_to(guest, "Reinstall gpu-server", Keys::Serial)?;
     guest.type_keys("\r")?;
-    menu(guest, "No, go back", time)?;
-    if yes {
-        go_to(guest, "Yes, erase", Keys::Serial)?;
-    }
+    menu(guest, "No, go back", time, KEY).map(drop)
+}
+
+/// Answers that question with yes.
+fn say_yes(guest: &mut Guest) -> Result<()> {
+    go_to(guest, "Yes, erase", Keys::Serial)?;
     guest.type_keys("\r")
 }
 
-/// Reinstalling asks, takes the return key alone for a no, and waits as long as it takes.
+/// The question has no time limit after which it would answer itself, as the menu that led
+/// to it has.
+fn question_waits(guest: &Guest) -> Result<()> {
+    thread::sleep(Duration::from_secs(7));
+    let seen = guest.console();
+    let (_, since) = seen.rsplit_once("*No, go back").unwrap_or_default();
+    ensure!(!since.contains("executed automatically"), "{seen}");
+    ensure!(highlighted(&seen).starts_with("No, go back"), "{seen}");
+    Ok(())
+}
+
+/// Reinstalling asks, waits as long as it takes, and takes the return key alone for a no.
 fn reinstall(test: &str, firmware: Firmware) -> Result<()> {
     let Some((mut guest, _)) = start(test, firmware, Disk::BootPartition)? else {
         return Ok(());
     };
     guest.wait_for("executed automatically", BOOT)?;
-    menu(&guest, "Start the installed lab gpu-server", 1)?;
-    reinstall_menu(&mut guest, 1, false)?;
-    let seen = menu(&guest, "Start the installed lab gpu-server", 2)?;
+    menu(&guest, "Start the installed lab gpu-server", 1, KEY)?;
+    ask_to_reinstall(&mut guest, 1)?;
+    question_waits(&guest)?;
+    guest.type_keys("\r")?;
+    let seen = menu(&guest, "Start the installed lab gpu-server", 2, KEY)?;
     ensure!(!seen.contains(REACHED), "{seen}");
-    reinstall_menu(&mut guest, 2, true)?;
+    ask_to_reinstall(&mut guest, 2)?;
+    say_yes(&mut guest)?;
     let seen = report(test, guest)?;
     words(
         &seen,
@@ -233,24 +251,6 @@ fn reinstall(test: &str, firmware: Firmware) -> Result<()> {
     )
 }
 
-/// The question has no time limit, after which it would answer itself.
-fn question_waits(test: &str, firmware: Firmware) -> Result<()> {
-    let Some((mut guest, _)) = start(test, firmware, Disk::BootPartition)? else {
-        return Ok(());
-    };
-    guest.wait_for("executed automatically", BOOT)?;
-    go_to(&mut guest, "Reinstall gpu-server", Keys::Serial)?;
-    guest.type_keys("\r")?;
-    menu(&guest, "No, go back", 1)?;
-    // The menu that led here would count 5 s down.
-    thread::sleep(Duration::from_secs(8));
-    let seen = guest.console();
-    let (_, since) = seen.rsplit_once("*No, go back").unwrap_or_default();
-    ensure!(!since.contains("executed automatically"), "{seen}");
-    ensure!(highlighted(&seen).starts_with("No, go back"), "{seen}");
-    Ok(())
-}
-
 /// An entry that erases nothing by itself.
 fn harmless(test: &str, firmware: Firmware, title: &str, file: &str, keys: Keys) -> Result<()> {
     let Some((mut guest, _)) = start(test, firmware, Disk::Blank)? else {
@@ -261,11 +261,13 @@ fn harmless(test: &str, firmware: Firmware, title: &str, file: &str, keys: Keys)
     keys.enter(&mut guest)?;
     let seen = report(test, guest)?;
     let path = format!("subiquity.autoinstallpath=/cdrom/{file}");
-    words(&seen, &[&path], &["autoinstall", "lab.reinstall"])
+    // The first of the ordinary entries, not its neighbour with the other kernel.
+    let kernel = "BOOT_IMAGE=/casper/vmlinuz";
+    words(&seen, &[&path, kernel], &["autoinstall", "lab.reinstall"])
 }
 
-/// The menu for an image that lies as a file on another medium: its own words reach the
-/// kernel, through the question too.
+/// The menu for an image that lies as a file on another medium: the word that names the
+/// file reaches the kernel, through the question too.
 fn loopback(test: &str, firmware: Firmware) -> Result<()> {
     let Some((mut guest, _)) = start(test, firmware, Disk::Blank)? else {
         return Ok(());
@@ -275,8 +277,9 @@ fn loopback(test: &str, firmware: Firmware) -> Result<()> {
     guest.wait_for("grub>", BOOT)?;
     guest.type_keys("iso_path=/a.iso\rexport iso_path\r")?;
     guest.type_keys("configfile /boot/grub/loopback.cfg\r")?;
-    menu(&guest, "Install gpu-server", 2)?;
-    reinstall_menu(&mut guest, 1, true)?;
+    menu(&guest, "Install gpu-server", 2, KEY)?;
+    ask_to_reinstall(&mut guest, 1)?;
+    say_yes(&mut guest)?;
     let seen = report(test, guest)?;
     words(
         &seen,
@@ -303,7 +306,6 @@ boots! {
     other_lab_uefi: other_lab(Firmware::Uefi);
     reinstall_bios: reinstall(Firmware::Bios);
     reinstall_uefi: reinstall(Firmware::Uefi);
-    question_waits_bios: question_waits(Firmware::Bios);
     show_bios: harmless(Firmware::Bios, SHOW.0, SHOW.1, Keys::Serial);
     show_uefi: harmless(Firmware::Uefi, SHOW.0, SHOW.1, Keys::Serial);
     ordinary_bios: harmless(Firmware::Bios, ORDINARY.0, ORDINARY.1, Keys::Keyboard);

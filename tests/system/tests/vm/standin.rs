@@ -108,7 +108,8 @@ fn places(medium: Medium) -> &'static [&'static str] {
     }
 }
 
-/// Boots the stand-in as it is, choosing the first entry by the return key.
+/// Boots the stand-in as it is, choosing the first entry by the return key. Each firmware
+/// and each medium once: the composed images, which keep its boot records, boot every way.
 fn bare(test: &str, firmware: Firmware, medium: Medium) -> Result<()> {
     if !guest_programs(test, firmware) {
         return Ok(());
@@ -276,8 +277,6 @@ fn with_files(test: &str, joliet: bool, firmware: Firmware, medium: Medium) -> R
 
 boots! {
     bare_bios_cd: bare(Firmware::Bios, Medium::Cd);
-    bare_bios_usb: bare(Firmware::Bios, Medium::Usb);
-    bare_uefi_cd: bare(Firmware::Uefi, Medium::Cd);
     bare_uefi_usb: bare(Firmware::Uefi, Medium::Usb);
     composed_bios_cd: with_files(false, Firmware::Bios, Medium::Cd);
     composed_bios_usb: with_files(false, Firmware::Bios, Medium::Usb);

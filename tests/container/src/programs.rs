@@ -1,0 +1,83 @@
+//! Outside programs, and saying so when they are missing.
+
+use std::env;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::TEST_PACKAGES;
+
+/// Says that a test did not run and why: on stderr, and as a line in the file that the
+/// environment variable `LAB_NOT_RUN` names, where it is set.
+pub fn not_run(test: &str, reason: &str) {
+    eprintln!("NOT RUN {test}: {reason}");
+    let Some(list) = env::var_os("LAB_NOT_RUN") else {
+        return;
+    };
+    let line = format!("{test}: {}\n", reason.replace('\n', " "));
+    let written = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&list)
+        .and_then(|mut file| file.write_all(line.as_bytes()));
+    if let Err(error) = written {
+        eprintln!("writing {}: {error}", PathBuf::from(list).display());
+    }
+}
+
+/// What is missing to run containers here, in words; nothing when all is there.
+#[must_use]
+pub fn missing() -> Option<String> {
+    let missing: Vec<_> = TEST_PACKAGES
+        .iter()
+        .filter(|(name, _)| find(name).is_none())
+        .map(|(name, package)| format!("{name} (Debian package {package})"))
+        .collect();
+    if !missing.is_empty() {
+        return Some(format!("missing {}", missing.join(", ")));
+    }
+    let asked = run("docker", &["info", "--format", "{{.OSType}}"]);
+    match asked.as_deref().map(str::trim) {
+        Ok("linux") => None,
+        Ok(other) => Some(format!(
+            "docker runs containers of '{other}', wanted are those of linux"
+        )),
+        Err(why) => Some(format!("docker does not answer: {why:#}")),
+    }
+}
+
+/// Runs a program and returns what it printed on stdout.
+///
+/// # Errors
+///
+/// When it cannot be started or fails; the end of what it said is in the error.
+pub(crate) fn run(program: &str, arguments: &[&str]) -> Result<String> {
+    let output = Command::new(program)
+        .args(arguments)
+        .env("LC_ALL", "C")
+        .output()
+        .with_context(|| format!("starting {program}"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let lines: Vec<_> = said.lines().collect();
+        let end = lines.len().saturating_sub(30);
+        bail!(
+            "{program} {} ended with {}:\n{}",
+            arguments.join(" "),
+            output.status,
+            lines.get(end..).unwrap_or_default().join("\n")
+        );
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// A program on `PATH`.
+fn find(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
+}
