@@ -19,6 +19,9 @@ const VM: &[(&str, &str)] = &[
     ("sfdisk", "fdisk"),
     ("mke2fs", "e2fsprogs"),
 ];
+/// What the container tier makes its machine with. Docker itself is not among
+/// them: whether a daemon shall run is for the user to say.
+const CONTAINER: &[(&str, &str)] = &[("mmdebstrap", "mmdebstrap"), ("ssh", "openssh-client")];
 /// What images are checked and compared with.
 const IMAGE: &[(&str, &str)] = &[
     ("xorriso", "xorriso"),
@@ -45,10 +48,13 @@ pub(crate) fn all() -> Vec<Program> {
     let image = IMAGE
         .iter()
         .map(|(program, package)| (program, package, "test --tier unit"));
+    let container = CONTAINER
+        .iter()
+        .map(|(program, package)| (program, package, "test --tier container"));
     let vm = VM
         .iter()
         .map(|(program, package)| (program, package, "test --tier vm"));
-    for (program, package, for_what) in tests.chain(image).chain(vm) {
+    for (program, package, for_what) in tests.chain(image).chain(container).chain(vm) {
         programs.push(Program {
             need: Need::Program(program),
             package,

@@ -212,7 +212,7 @@ fn print_failures(log: &str) {
         anstream::println!("  {line}");
     }
     for (at, line) in lines.iter().enumerate() {
-        if line.starts_with("---- ") && line.ends_with(" stdout ----") {
+        if line.starts_with("---- ") && line.ends_with(" ----") {
             for detail in lines
                 .iter()
                 .skip(at)
