@@ -32,7 +32,7 @@ const IMAGE: &[(&str, &str)] = &[
     ("gpg", "gnupg"),
 ];
 
-/// Everything that some command needs, in the order of the commands.
+/// Everything that some command needs, by command.
 pub(crate) fn all() -> Vec<Program> {
     let mut programs: Vec<Program> = lab_standin::requirements()
         .iter()
@@ -71,6 +71,7 @@ pub(crate) fn all() -> Vec<Program> {
         package: "pci.ids",
         for_what: "test --tier unit",
     });
+    programs.sort_by_key(|program| program.for_what);
     let mut seen = Vec::new();
     programs.retain(|program| {
         !seen.contains(&program.need) && {
