@@ -28,7 +28,7 @@ const IMAGE: &[(&str, &str)] = &[
     ("isoinfo", "genisoimage"),
     ("sgdisk", "gdisk"),
     ("mdir", "mtools"),
-    ("nginx", "nginx-light"),
+    ("nginx", "nginx"),
     ("gpg", "gnupg"),
 ];
 
