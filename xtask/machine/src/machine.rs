@@ -3,6 +3,7 @@
 
 use lab_catalog::{
     Architecture, Catalog, ComputeCapability, DottedVersion, DriverBranch, KernelModule, PciId,
+    Reason,
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -150,9 +151,13 @@ impl Machine {
             card.compute_capability
                 .is_some_and(|one| ollama::can_use(catalog, ollama_version, one, driver.branch))
         };
+        // An image of which nothing is known may do: a warning says so, and the
+        // machine will tell.
         let trains = |card: &Card| {
-            card.compute_capability
-                .is_some_and(|one| jupyter::can_run(catalog, &image, one).is_ok())
+            let answer = card
+                .compute_capability
+                .map(|one| jupyter::can_run(catalog, &image, one));
+            matches!(answer, Some(Ok(()) | Err(Reason::Unknown)))
         };
         let section = description;
         Self {
