@@ -80,7 +80,7 @@ impl Findings {
 
 impl<'a> Finding<'a> {
     /// Says what belongs at the place.
-    pub(crate) fn expect(self, text: impl Into<String>) -> Finding<'a> {
+    pub(crate) fn expecting(self, text: impl Into<String>) -> Finding<'a> {
         self.0.expected = text.into();
         self
     }

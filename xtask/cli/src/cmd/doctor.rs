@@ -88,24 +88,31 @@ pub(crate) fn install(missing: &[Program]) -> Done {
     cmd!(shell, "apt-get update -qq")
         .run()
         .context("reading the package lists")?;
-    // Where backports are configured, QEMU is taken from there; see there.
-    let release: &[&str] = if backports().exists() {
-        &["-t", BACKPORTS]
-    } else {
-        &[]
-    };
-    cmd!(
-        shell,
-        "apt-get install -qq --no-install-recommends -y {release...} {packages...}"
-    )
-    .run()
-    .context("installing packages")?;
+    // Only QEMU comes from backports; everything else stays the release's own.
+    let (newer, own): (Vec<&str>, Vec<&str>) = packages
+        .iter()
+        .partition(|name| **name == QEMU && backports().exists());
+    for (release, packages) in [(None, own), (Some(BACKPORTS), newer)] {
+        if packages.is_empty() {
+            continue;
+        }
+        let from = release.map(|release| format!("--target-release={release}"));
+        cmd!(
+            shell,
+            "apt-get install -qq --no-install-recommends -y {from...} {packages...}"
+        )
+        .run()
+        .context("installing packages")?;
+    }
     Ok(())
 }
 
 /// Debian 12's QEMU (7.2) crashes newer kernels where there is no KVM, with
 /// double faults; the one in its backports (10.0) does not. Tried 2026-11.
 const BACKPORTS: &str = "bookworm-backports";
+
+/// The one package that is taken from there.
+const QEMU: &str = "qemu-system-x86";
 
 fn backports() -> PathBuf {
     PathBuf::from("/etc/apt/sources.list.d").join(format!("{BACKPORTS}.sources"))
@@ -115,7 +122,7 @@ fn backports() -> PathBuf {
 fn add_backports(packages: &[&str]) -> anyhow::Result<()> {
     let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
     let is_bookworm = release.contains("VERSION_CODENAME=bookworm");
-    if !is_bookworm || !packages.contains(&"qemu-system-x86") || backports().exists() {
+    if !is_bookworm || !packages.contains(&QEMU) || backports().exists() {
         return Ok(());
     }
     let sources = Path::new("/etc/apt/sources.list.d/debian.sources");

@@ -69,6 +69,6 @@ pub(crate) fn check(context: &Context<'_>, findings: &mut Findings) {
                     access.user
                 ),
             )
-            .expect("a `password_hash` beside it, or \"nopasswd\"");
+            .expecting("a `password_hash` beside it, or \"nopasswd\"");
     }
 }

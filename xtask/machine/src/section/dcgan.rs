@@ -116,7 +116,7 @@ pub(crate) fn check(context: &Context<'_>, findings: &mut Findings) {
                     format!("dcgan.{key}"),
                     format!("`{key}` is 0, so nothing would be trained or kept"),
                 )
-                .expect("a number from 1 up");
+                .expecting("a number from 1 up");
         }
     }
     if dcgan.strategy == Strategy::Single && dcgan.gpus.len() > 1 {
@@ -126,7 +126,7 @@ pub(crate) fn check(context: &Context<'_>, findings: &mut Findings) {
                 "dcgan.gpus",
                 format!("{} cards for a training on a single one", dcgan.gpus.len()),
             )
-            .expect("one card, or `strategy = \"mirrored\"`");
+            .expecting("one card, or `strategy = \"mirrored\"`");
     }
     check_workload(
         context,

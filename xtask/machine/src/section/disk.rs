@@ -128,7 +128,7 @@ pub(crate) fn check(context: &Context<'_>, findings: &mut Findings) {
     if disk.serial.is_none() && disk.model.is_none() {
         findings
             .report(&NOT_NAMED, "disk", "the description names no disk")
-            .expect("a `serial`, or a `model` where one disk fits");
+            .expecting("a `serial`, or a `model` where one disk fits");
     }
     if disk.luks_passphrase.is_some() && disk.layout == Layout::Plain {
         findings
@@ -137,7 +137,7 @@ pub(crate) fn check(context: &Context<'_>, findings: &mut Findings) {
                 "disk.layout",
                 "a disk with the layout `plain` cannot be encrypted",
             )
-            .expect("`layout = \"lvm\"`");
+            .expecting("`layout = \"lvm\"`");
     }
     check_room(context, findings);
 }
@@ -158,7 +158,7 @@ fn check_room(context: &Context<'_>, findings: &mut Findings) {
                 "disk.size_gb",
                 "the description does not say how large the disk is",
             )
-            .expect("the size in GB, as it is sold");
+            .expecting("the size in GB, as it is sold");
         return;
     };
     let mut parts = vec![
@@ -197,5 +197,5 @@ fn check_room(context: &Context<'_>, findings: &mut Findings) {
             "disk.size_gb",
             format!("{size_gb} GB is too little: {}", listed.join(", ")),
         )
-        .expect(format!("at least {needed} GB"));
+        .expecting(format!("at least {needed} GB"));
 }

@@ -139,7 +139,7 @@ pub(crate) fn check(context: &Context<'_>, findings: &mut Findings) {
                     card.name
                 ),
             )
-            .expect(needed);
+            .expecting(needed);
     }
 }
 
@@ -160,7 +160,7 @@ fn check_common(context: &Context<'_>, findings: &mut Findings) {
                 "gpu",
                 format!("no driver drives all of {}", cards.join(", ")),
             )
-            .expect("cards that one driver drives");
+            .expecting("cards that one driver drives");
     }
 }
 
@@ -174,7 +174,7 @@ fn check_branch(context: &Context<'_>, findings: &mut Findings) {
                 "driver.branch",
                 format!("the catalog knows no driver branch {number}"),
             )
-            .expect(format!("one of {}", known.join(", ")));
+            .expecting(format!("one of {}", known.join(", ")));
         return;
     };
     let why = match branch.noble {
@@ -197,7 +197,7 @@ fn check_branch(context: &Context<'_>, findings: &mut Findings) {
                 "driver.branch",
                 format!("driver branch {number} cannot be installed: {why}"),
             )
-            .expect(format!("one of {}", offered(context).join(", ")));
+            .expecting(format!("one of {}", offered(context).join(", ")));
     }
     for card in &context.machine.cards {
         let Some(architecture) = card.architecture.filter(|one| !branch.supports(*one)) else {
@@ -212,7 +212,7 @@ fn check_branch(context: &Context<'_>, findings: &mut Findings) {
                     card.name
                 ),
             )
-            .expect(format!(
+            .expecting(format!(
                 "{number} supports {} to {}",
                 branch.first, branch.last
             ));

@@ -163,7 +163,7 @@ fn check_card(index: usize, card: &crate::Card, findings: &mut Findings) {
                 key,
                 format!("{} is not a card of NVIDIA", card.pci_id),
             )
-            .expect("an id that begins with 10de");
+            .expecting("an id that begins with 10de");
         return;
     }
     if card.architecture.is_none() {
@@ -173,7 +173,7 @@ fn check_card(index: usize, card: &crate::Card, findings: &mut Findings) {
                 key,
                 format!("the catalog does not know {}", card.pci_id),
             )
-            .expect("the id of a card since Kepler, as `lspci -nn` prints it");
+            .expecting("the id of a card since Kepler, as `lspci -nn` prints it");
     }
     let (Some(limit), Some(board)) = (card.power_limit_w, card.board_power_w) else {
         return;
@@ -185,7 +185,7 @@ fn check_card(index: usize, card: &crate::Card, findings: &mut Findings) {
                 format!("gpu[{index}].power_limit_w"),
                 format!("{} cannot be limited to {limit} W", card.name),
             )
-            .expect(format!("{} to {board} W", board / 2));
+            .expecting(format!("{} to {board} W", board / 2));
     }
 }
 
@@ -200,7 +200,7 @@ fn check_distinct(context: &Context<'_>, findings: &mut Findings) {
             );
             findings
                 .report(&AMBIGUOUS, format!("gpu[{index}].name"), message)
-                .expect("a name of its own");
+                .expecting("a name of its own");
         }
         let twin = match &card.slot {
             Some(slot) => slots.insert(slot, index),
@@ -215,7 +215,7 @@ fn check_distinct(context: &Context<'_>, findings: &mut Findings) {
             let message = format!("gpu[{first}] and gpu[{index}] would be the same card");
             findings
                 .report(&AMBIGUOUS, format!("gpu[{index}].slot"), message)
-                .expect("the slot, as `lspci -D` prints it");
+                .expecting("the slot, as `lspci -D` prints it");
         }
     }
 }
@@ -243,7 +243,7 @@ pub(crate) fn named<'a>(
                     format!("{key}[{index}]"),
                     format!("no `[[gpu]]` is called `{name}`"),
                 );
-                let finding = finding.expect(format!("one of {}", known.join(", ")));
+                let finding = finding.expecting(format!("one of {}", known.join(", ")));
                 if let Some(close) = crate::rules::closest(name.as_str(), &known) {
                     finding.help(format!("did you mean `{close}`?"));
                 }

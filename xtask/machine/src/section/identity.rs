@@ -94,7 +94,7 @@ pub(crate) fn check(context: &Context<'_>, findings: &mut Findings) {
                 "machine.product",
                 "the description does not say which machine this is",
             )
-            .expect("the product as the firmware has it, such as \"HP Z440 Workstation\"");
+            .expecting("the product as the firmware has it, such as \"HP Z440 Workstation\"");
     }
     check_power(context, findings);
 }
@@ -127,6 +127,6 @@ fn check_power(context: &Context<'_>, findings: &mut Findings) {
                 parts.join(", ")
             ),
         )
-        .expect(format!("at least {} W", (cards + REST_OF_MACHINE_W) * 10 / 9 + 1))
+        .expecting(format!("at least {} W", (cards + REST_OF_MACHINE_W) * 10 / 9 + 1))
         .help("lower `power_limit_w` of a card");
 }

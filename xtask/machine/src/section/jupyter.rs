@@ -157,7 +157,7 @@ fn check_image(context: &Context<'_>, image: &ImageReference, findings: &mut Fin
                 "jupyter.image",
                 format!("what `{tag}` names today is not what it names next month"),
             )
-            .expect("a dated tag or a digest");
+            .expecting("a dated tag or a digest");
     }
 }
 
@@ -180,7 +180,7 @@ pub(crate) fn check_workload(
                     "{section} runs in a container with a card, but Docker or its toolkit is off"
                 ),
             )
-            .expect("`docker.enabled` and `toolkit.enabled`");
+            .expecting("`docker.enabled` and `toolkit.enabled`");
     }
     if gpus.is_empty() {
         findings
@@ -189,7 +189,7 @@ pub(crate) fn check_workload(
                 key.clone(),
                 format!("{section} has no card that can run {image}"),
             )
-            .expect("a card that it has code for");
+            .expecting("a card that it has code for");
     }
     for card in named(context, &key, gpus, findings) {
         let Some(capability) = card.compute_capability else {
@@ -204,7 +204,7 @@ pub(crate) fn check_workload(
                         "jupyter.image",
                         format!("nothing is known of what is in {image}"),
                     )
-                    .expect("an image that the catalog knows");
+                    .expecting("an image that the catalog knows");
             }
             Err(reason) => {
                 findings
@@ -213,7 +213,7 @@ pub(crate) fn check_workload(
                         key.clone(),
                         format!("{image} cannot use {}: {reason}", card.in_words()),
                     )
-                    .expect("a card that its TensorFlow has code for");
+                    .expecting("a card that its TensorFlow has code for");
             }
         }
     }
@@ -248,7 +248,7 @@ fn check_ports(context: &Context<'_>, findings: &mut Findings) {
                     *key,
                     format!("port {port} is `{other}` already"),
                 )
-                .expect("a port of its own");
+                .expecting("a port of its own");
         }
     }
 }

@@ -110,7 +110,7 @@ pub(crate) fn check(context: &Context<'_>, findings: &mut Findings) {
                 "network.wifi.ssid",
                 format!("{:?} cannot be a wireless network's name", wifi.ssid),
             )
-            .expect("1 to 32 bytes");
+            .expecting("1 to 32 bytes");
     }
 }
 
@@ -133,7 +133,7 @@ fn check_static(network: &Network, address: &Subnet, findings: &mut Findings) {
                     missing.join(", ")
                 ),
             )
-            .expect("`mac`, `gateway` and `dns` beside it");
+            .expecting("`mac`, `gateway` and `dns` beside it");
     }
     if let Some(gateway) = network.gateway
         && !address.contains(gateway)
@@ -144,7 +144,7 @@ fn check_static(network: &Network, address: &Subnet, findings: &mut Findings) {
                 "network.gateway",
                 format!("{gateway} does not lie in the network of {address}"),
             )
-            .expect("an address of the same network");
+            .expecting("an address of the same network");
     }
 }
 
@@ -160,7 +160,7 @@ fn check_unused(network: &Network, findings: &mut Findings) {
                     format!("network.{key}"),
                     format!("`{key}` is used only with a fixed address"),
                 )
-                .expect("an `address` beside it");
+                .expecting("an `address` beside it");
         }
     }
 }

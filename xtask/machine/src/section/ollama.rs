@@ -158,7 +158,7 @@ pub(crate) fn check(context: &Context<'_>, findings: &mut Findings) {
                     ollama.listen
                 ),
             )
-            .expect("127.0.0.1:11434");
+            .expecting("127.0.0.1:11434");
     }
     check_version(context, findings);
     check_cards(context, findings);
@@ -182,7 +182,7 @@ fn check_version(context: &Context<'_>, findings: &mut Findings) {
             "ollama.version",
             format!("the catalog has no checksum of Ollama {version}"),
         )
-        .expect(format!("one of {}", known.join(", ")));
+        .expecting(format!("one of {}", known.join(", ")));
 }
 
 fn check_cards(context: &Context<'_>, findings: &mut Findings) {
@@ -206,7 +206,7 @@ fn check_cards(context: &Context<'_>, findings: &mut Findings) {
                 "ollama.gpus",
                 "no card of this machine can run Ollama's models",
             )
-            .expect(format!(
+            .expecting(format!(
                 "a card with compute capability {LEAST_CAPABILITY} or better"
             ));
     }
@@ -225,7 +225,7 @@ fn check_card(context: &Context<'_>, card: &crate::Card, findings: &mut Findings
                 "ollama.gpus",
                 format!("Ollama has no code for {words}"),
             )
-            .expect(format!(
+            .expecting(format!(
                 "a card with compute capability {LEAST_CAPABILITY} or better"
             ));
         return;
@@ -238,7 +238,7 @@ fn check_card(context: &Context<'_>, card: &crate::Card, findings: &mut Findings
                 "driver.branch",
                 format!("with driver {branch}, Ollama {version} does not use {words}"),
             )
-            .expect(format!("{} or newer", floor.driver));
+            .expecting(format!("{} or newer", floor.driver));
     }
 }
 
@@ -261,7 +261,7 @@ fn check_models(context: &Context<'_>, findings: &mut Findings) {
                     key,
                     format!("the catalog does not know the model {name}"),
                 )
-                .expect("a model of known size");
+                .expecting("a model of known size");
             continue;
         };
         let needed = model.vram_estimate_mib();
@@ -276,7 +276,7 @@ fn check_models(context: &Context<'_>, findings: &mut Findings) {
                         cards.join(" with ")
                     ),
                 )
-                .expect(format!("a model of at most {memory} MiB"));
+                .expecting(format!("a model of at most {memory} MiB"));
         }
     }
 }

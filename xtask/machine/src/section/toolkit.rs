@@ -79,7 +79,7 @@ pub(crate) fn check(context: &Context<'_>, findings: &mut Findings) {
                 "toolkit.enabled",
                 "the container toolkit is asked for, but Docker is not",
             )
-            .expect("`docker.enabled = true`");
+            .expecting("`docker.enabled = true`");
     }
     let version = toolkit.version;
     let open: Vec<_> = context
@@ -97,7 +97,7 @@ pub(crate) fn check(context: &Context<'_>, findings: &mut Findings) {
             ),
         );
         if let Some(safe) = context.catalog.toolkit_least_safe_version() {
-            finding.expect(format!("{safe} or newer"));
+            finding.expecting(format!("{safe} or newer"));
         }
     }
     if !context
@@ -112,6 +112,6 @@ pub(crate) fn check(context: &Context<'_>, findings: &mut Findings) {
                 "toolkit.version",
                 format!("the catalog does not know container toolkit {version}"),
             )
-            .expect("a released version");
+            .expecting("a released version");
     }
 }

@@ -105,7 +105,7 @@ pub(crate) fn check_support(
     };
     findings
         .report(&SUPPORT_ENDS, key, message)
-        .expect("something that is supported for at least a year");
+        .expecting("something that is supported for at least a year");
 }
 
 pub(crate) fn check(context: &Context<'_>, findings: &mut Findings) {
@@ -134,7 +134,7 @@ pub(crate) fn check(context: &Context<'_>, findings: &mut Findings) {
                     "ubuntu.release",
                     format!("the catalog does not know Ubuntu {release}"),
                 )
-                .expect(format!("one of {}", known.join(", ")));
+                .expecting(format!("one of {}", known.join(", ")));
         }
     }
 }
