@@ -17,7 +17,8 @@ pub use described::{Described, PASSWORD, PASSWORD_MACHINE};
 pub use guest::{Guest, Said};
 pub use image::ready;
 pub use keys::KeyPair;
-pub use programs::{missing, not_run};
+pub use lab_not_run::not_run;
+pub use programs::missing;
 pub use ssh::{Answer, Ssh};
 
 /// Programs that these tests run outside the container, each with the Debian package that

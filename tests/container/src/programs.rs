@@ -1,32 +1,12 @@
 //! Outside programs, and saying so when they are missing.
 
 use std::env;
-use std::fs::OpenOptions;
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
 use crate::TEST_PACKAGES;
-
-/// Says that a test did not run and why: on stderr, and as a line in the file that the
-/// environment variable `LAB_NOT_RUN` names, where it is set.
-pub fn not_run(test: &str, reason: &str) {
-    eprintln!("NOT RUN {test}: {reason}");
-    let Some(list) = env::var_os("LAB_NOT_RUN") else {
-        return;
-    };
-    let line = format!("{test}: {}\n", reason.replace('\n', " "));
-    let written = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(&list)
-        .and_then(|mut file| file.write_all(line.as_bytes()));
-    if let Err(error) = written {
-        eprintln!("writing {}: {error}", PathBuf::from(list).display());
-    }
-}
 
 /// What is missing to run containers here, in words; nothing when all is there.
 #[must_use]

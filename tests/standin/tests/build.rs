@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
+use lab_not_run::not_run;
 use lab_standin::{Options, build, missing};
 
 /// Whether a stand-in can be made here; where not, says so.
@@ -15,12 +16,7 @@ fn able(test: &str) -> bool {
         return true;
     }
     let reason = format!("missing {}", names.join(", "));
-    eprintln!("NOT RUN {test}: {reason}");
-    if let Some(list) = env::var_os("LAB_NOT_RUN") {
-        let file = fs::File::options().create(true).append(true).open(list);
-        let written = file.and_then(|mut file| writeln!(file, "{test}: {reason}"));
-        assert!(written.is_ok(), "{written:?}");
-    }
+    not_run(test, &reason);
     false
 }
 

@@ -17,5 +17,6 @@ pub use bases::{Added, base, composed, composed_of, scratch};
 pub use console::{Console, plain};
 pub use disk::{blank_disk, disk_with_boot_partition};
 pub use guest::Guest;
+pub use lab_not_run::not_run;
 pub use machine::{Firmware, Machine, Medium};
-pub use programs::{guest_programs, have, not_run, run, run_in};
+pub use programs::{guest_programs, have, run, run_in};

@@ -3,14 +3,10 @@
 //! An older database knows fewer devices; those it does not know are counted, not compared.
 //! `LAB_PCI_IDS` names another file than the system's; with `LAB_BLESS` set as well, `data/pci-chips.txt`
 //! is written anew from it.
-#![expect(
-    clippy::expect_used,
-    reason = "a test stops where its own ground is missing"
-)]
 
 use lab_catalog::{Catalog, Gpu, PciId};
+use lab_not_run::not_run;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
 
 const INSTALLED: &str = "/usr/share/misc/pci.ids";
 
@@ -29,18 +25,6 @@ fn database(test: &str) -> Option<String> {
             not_run(test, &format!("{path}: {error} (package pci.ids)"));
             None
         }
-    }
-}
-
-fn not_run(test: &str, reason: &str) {
-    eprintln!("NOT RUN {test}: {reason}");
-    if let Some(path) = std::env::var_os("LAB_NOT_RUN") {
-        let file = std::fs::OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(path);
-        let mut file = file.expect("opening the file that LAB_NOT_RUN names");
-        writeln!(file, "{test}: {reason}").expect("noting what was not run");
     }
 }
 

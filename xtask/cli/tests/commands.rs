@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use lab_not_run::not_run;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
@@ -259,19 +260,6 @@ fn stand_in(home: &Home, test: &str) -> Option<PathBuf> {
     let base = home.path("base.iso");
     lab_standin::build(&lab_standin::Options::default(), &shared, &base).unwrap();
     Some(base)
-}
-
-fn not_run(test: &str, why: &str) {
-    use std::io::Write as _;
-    eprintln!("NOT RUN {test}: {why}");
-    if let Some(path) = std::env::var_os("LAB_NOT_RUN") {
-        let mut file = fs::OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(path)
-            .unwrap();
-        writeln!(file, "{test}: {why}").unwrap();
-    }
 }
 
 fn digest(path: &Path) -> Vec<u8> {

@@ -15,7 +15,11 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("lab-image", &[]),
     ("lab-supply", &[]),
     ("lab-standin", &[]),
-    ("lab-container", &["lab-machine", "lab-catalog", "lab-plan"]),
+    ("lab-not-run", &[]),
+    (
+        "lab-container",
+        &["lab-machine", "lab-catalog", "lab-plan", "lab-not-run"],
+    ),
     (
         "lab-tests",
         &[
@@ -24,6 +28,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "lab-machine",
             "lab-catalog",
             "lab-plan",
+            "lab-not-run",
         ],
     ),
     (
@@ -35,6 +40,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "lab-image",
             "lab-supply",
             "lab-standin",
+            "lab-not-run",
         ],
     ),
 ];

@@ -129,7 +129,7 @@ fn run_one(root: &Path, name: &str, words: &[&str], counts: &mut Counts) -> Resu
         .args(words)
         .arg("--no-fail-fast")
         .current_dir(root)
-        .env("LAB_NOT_RUN", &not_run.path)
+        .env(lab_not_run::LIST, &not_run.path)
         .stdin(Stdio::null())
         .stdout(file.try_clone().context("keeping the log")?)
         .stderr(file)

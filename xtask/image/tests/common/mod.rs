@@ -9,27 +9,15 @@
 )]
 
 use std::fs::File;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+pub(crate) use lab_not_run::not_run;
 
 use lab_image::{
     BaseDigest, ComposeError, Composed, Entry, FileKind, Image, Job, Outcome, Scope, Tree, compose,
     verify,
 };
-
-/// Says that a test did not run, and why.
-pub(crate) fn not_run(test: &str, reason: &str) {
-    eprintln!("NOT RUN {test}: {reason}");
-    if let Some(list) = std::env::var_os("LAB_NOT_RUN") {
-        let mut list = File::options()
-            .append(true)
-            .create(true)
-            .open(list)
-            .unwrap();
-        writeln!(list, "{test}: {reason}").unwrap();
-    }
-}
 
 /// Whether a program can be started.
 pub(crate) fn has(program: &str) -> bool {

@@ -9,6 +9,7 @@ use std::process::Command;
 
 use lab_catalog::Catalog;
 use lab_machine::{Machine, Sources};
+pub use lab_not_run::not_run;
 use lab_plan::{BaseFacts, HostKey, ImageFiles, Secrets, image_tree};
 
 /// The Z440, as images/gpu-server describes it, with a fixed disk.
@@ -160,20 +161,6 @@ pub fn workspace() -> PathBuf {
         .join("../..")
         .canonicalize()
         .unwrap()
-}
-
-/// Says that a test could not run. It does not count as passed.
-pub fn not_run(test: &str, reason: &str) {
-    eprintln!("NOT RUN {test}: {reason}");
-    if let Some(list) = std::env::var_os("LAB_NOT_RUN") {
-        use std::io::Write as _;
-        let mut list = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(list)
-            .unwrap();
-        writeln!(list, "{test}: {reason}").unwrap();
-    }
 }
 
 /// Whether every program is there; says so where one is not.

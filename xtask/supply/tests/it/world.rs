@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub(crate) use lab_not_run::not_run;
 use lab_supply::{
     BaseImage, Cache, Digest, FetchError, FetchOptions, Fetched, Limits, SigningKey, fetch_base,
 };
@@ -186,19 +187,4 @@ pub(crate) fn bytes_of(signature: &Signature) -> Vec<u8> {
 /// A good signature.
 pub(crate) fn signed(key: &SecretKey, data: &[u8]) -> Vec<u8> {
     made(config(key, HashAlgorithm::Sha512), key, data)
-}
-
-/// Says that a test was not run, where a report is kept and to the reader.
-pub(crate) fn not_run(test: &str, reason: &str) {
-    use std::io::Write as _;
-    eprintln!("NOT RUN {test}: {reason}");
-    let Some(path) = std::env::var_os("LAB_NOT_RUN") else {
-        return;
-    };
-    let mut file = fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(path)
-        .unwrap();
-    writeln!(file, "{test}: {reason}").unwrap();
 }
