@@ -7,7 +7,7 @@ use anyhow::{Context, Result, anyhow};
 use lab_catalog::Catalog;
 use lab_machine::Sources;
 use lab_plan::autoinstall::{Autoinstall, read};
-use lab_plan::{BaseFacts, HostKey, ImageFiles, Secrets, image_tree, place};
+use lab_plan::{BaseFacts, HostKey, ImageFiles, Secrets, Subject, image_tree, place};
 use tempfile::TempDir;
 
 use crate::KeyPair;
@@ -38,6 +38,8 @@ const MENU: &str = "menuentry \"Try or Install Ubuntu Server\" {\n\
 #[derive(Debug)]
 pub struct Described {
     folder: TempDir,
+    /// The text of machine.toml.
+    pub text: String,
     /// What the lab puts on the image.
     pub files: ImageFiles,
     /// The installer's file, as the installer would read it.
@@ -58,11 +60,21 @@ impl Described {
     /// When the description has errors, a replacement fits nothing, or the image cannot
     /// be rendered from it.
     pub fn new(changes: &[(&str, &str)]) -> Result<Self> {
+        Self::by(Catalog::builtin(), changes)
+    }
+
+    /// The same, by another catalog than the built-in one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Described::new`].
+    pub fn by(catalog: &Catalog, changes: &[(&str, &str)]) -> Result<Self> {
         let folder = tempfile::tempdir().context("making a scratch folder")?;
         let host = KeyPair::make(folder.path(), "host")?;
         let admin = KeyPair::make(folder.path(), "admin")?;
         let stranger = KeyPair::make(folder.path(), "stranger")?;
-        let files = render(&description(changes)?, &host, &admin)?;
+        let text = description(changes)?;
+        let files = render(catalog, &text, &host, &admin)?;
         let installer = files
             .get(place::AUTOINSTALL)
             .context("the image has no file for the installer")?;
@@ -71,6 +83,7 @@ impl Described {
         write(&files, &folder.path().join("cdrom"))?;
         Ok(Self {
             folder,
+            text,
             files,
             autoinstall,
             host,
@@ -117,9 +130,9 @@ fn description(changes: &[(&str, &str)]) -> Result<String> {
     Ok(text)
 }
 
-fn render(text: &str, host: &KeyPair, admin: &KeyPair) -> Result<ImageFiles> {
+fn render(catalog: &Catalog, text: &str, host: &KeyPair, admin: &KeyPair) -> Result<ImageFiles> {
     let sources = Sources::single("machine.toml", text);
-    let outcome = lab_machine::read(&sources, Catalog::builtin(), None);
+    let outcome = lab_machine::read(&sources, catalog, None);
     let machine = outcome
         .machine
         .with_context(|| format!("reading the description: {:?}", outcome.diagnostics))?;
@@ -146,7 +159,13 @@ fn render(text: &str, host: &KeyPair, admin: &KeyPair) -> Result<ImageFiles> {
         base_name: "base.iso".to_owned(),
     };
     let description = [("machine.toml".to_owned(), text.to_owned())];
-    image_tree(&machine, &secrets, &base, &description).context("rendering the image")
+    let subject = Subject {
+        machine: &machine,
+        catalog,
+        secrets: &secrets,
+        description: &description,
+    };
+    image_tree(&subject, &base).context("rendering the image")
 }
 
 fn write(files: &ImageFiles, folder: &Path) -> Result<()> {

@@ -2,14 +2,15 @@
 
 use std::path::Path;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use testcontainers::bollard::models::{HostConfig, PortBinding};
-use testcontainers::core::{ExecCommand, IntoContainerPort, Mount};
+use testcontainers::core::{CgroupnsMode, ExecCommand, Host, IntoContainerPort, Mount};
 use testcontainers::runners::SyncRunner;
 use testcontainers::{Container, ContainerRequest, GenericImage, ImageExt};
 
+use crate::Upstreams;
 use crate::programs::run;
 
 /// How long systemd may take to start everything, on a busy machine too.
@@ -18,6 +19,40 @@ const STARTUP: Duration = Duration::from_secs(90);
 /// A running container; it is removed when this value goes.
 pub struct Guest {
     container: Container<GenericImage>,
+    ready: Ready,
+}
+
+/// When a start counts as done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ready {
+    /// When no job is left.
+    NoJobs,
+    /// When one can log in; the lab's own units may be at work.
+    Login,
+}
+
+/// A state of a machine's disk, kept by Docker until this value goes.
+#[derive(Debug)]
+pub struct Snapshot {
+    image: (String, String),
+}
+
+impl Snapshot {
+    /// The image's name and tag.
+    #[must_use]
+    pub const fn image(&self) -> &(String, String) {
+        &self.image
+    }
+}
+
+impl Drop for Snapshot {
+    fn drop(&mut self) {
+        let (name, tag) = &self.image;
+        // Forced: a container of it may have ended a moment ago.
+        if let Err(error) = run("docker", &["rmi", "--force", &format!("{name}:{tag}")]) {
+            eprintln!("a snapshot is left over: {error:#}");
+        }
+    }
 }
 
 /// What a command in the container answered.
@@ -47,7 +82,40 @@ impl Guest {
             .with_mount(Mount::tmpfs_mount("/tmp"))
             .with_copy_to("/cdrom", cdrom.to_path_buf())
             .with_host_config_modifier(only_loopback);
-        let guest = Self::start(with_cgroups(request)?)?;
+        let guest = Self::start(with_cgroups(request)?, Ready::NoJobs)?;
+        guest.wait_for_systemd()?;
+        Ok(guest)
+    }
+
+    /// Starts a container that stands for a machine with Docker in it, in the network of
+    /// the upstreams, and waits until one can log in. `/cdrom` and `/lab-test` are copied
+    /// into a new one.
+    pub(crate) fn among(
+        (name, tag): &(String, String),
+        copies: Option<(&Path, &Path)>,
+        upstreams: &Upstreams,
+    ) -> Result<Self> {
+        let mut request = GenericImage::new(name, tag)
+            .with_exposed_port(22.tcp())
+            .with_cmd(["/bin/sh", "-c", WITH_OWN_CGROUPS])
+            .with_network(upstreams.network())
+            .with_cgroupns_mode(CgroupnsMode::Private)
+            .with_security_opt("seccomp=unconfined")
+            .with_mount(Mount::tmpfs_mount("/run"))
+            .with_mount(Mount::tmpfs_mount("/tmp"))
+            .with_host_config_modifier(with_docker_inside);
+        for right in ["SYS_ADMIN", "NET_ADMIN", "NET_RAW", "SYS_PTRACE", "MKNOD"] {
+            request = request.with_cap_add(right);
+        }
+        for host in upstreams.hosts() {
+            request = request.with_host(*host, Host::Addr(upstreams.address()));
+        }
+        if let Some((cdrom, files)) = copies {
+            request = request
+                .with_copy_to("/cdrom", cdrom.to_path_buf())
+                .with_copy_to("/lab-test", files.to_path_buf());
+        }
+        let guest = Self::start(request, Ready::Login)?;
         guest.wait_for_systemd()?;
         Ok(guest)
     }
@@ -62,12 +130,12 @@ impl Guest {
             .with_cmd(["/bin/sleep", "infinity"])
             .with_mount(Mount::tmpfs_mount("/tmp"))
             .with_copy_to("/cdrom", cdrom.to_path_buf());
-        Self::start(request)
+        Self::start(request, Ready::NoJobs)
     }
 
-    fn start(request: ContainerRequest<GenericImage>) -> Result<Self> {
+    fn start(request: ContainerRequest<GenericImage>, ready: Ready) -> Result<Self> {
         let container = request.start().context("starting a container")?;
-        Ok(Self { container })
+        Ok(Self { container, ready })
     }
 
     /// Runs a shell script as root.
@@ -105,6 +173,19 @@ impl Guest {
         Ok(said.text)
     }
 
+    /// Copies a folder to a place on the machine's disk where nothing is yet.
+    ///
+    /// # Errors
+    ///
+    /// When Docker refuses.
+    pub fn copy_in(&self, from: &Path, to: &str) -> Result<()> {
+        let from = from.to_str().context("the folder's name is no UTF-8")?;
+        let to = format!("{}:{to}", self.container.id());
+        run("docker", &["cp", "--quiet", from, &to])
+            .with_context(|| format!("copying {from} into the container"))?;
+        Ok(())
+    }
+
     /// Starts the machine again, in good order.
     ///
     /// # Errors
@@ -113,6 +194,49 @@ impl Guest {
     pub fn restart(&self) -> Result<()> {
         // The connection ends with the machine, which is no failure.
         let _ = self.sh("systemctl reboot");
+        self.wait_for_end()?;
+        self.start_again()
+    }
+
+    /// Takes the power from the machine, at once.
+    ///
+    /// # Errors
+    ///
+    /// When Docker cannot, or the container is still there after a while.
+    pub fn kill(&self) -> Result<()> {
+        run("docker", &["kill", self.container.id()]).context("killing the container")?;
+        self.wait_for_end()
+    }
+
+    /// Starts the machine that has ended.
+    ///
+    /// # Errors
+    ///
+    /// When it does not come up again.
+    pub fn start_again(&self) -> Result<()> {
+        self.container
+            .start()
+            .context("starting the container again")?;
+        self.wait_for_systemd()
+    }
+
+    /// Keeps the machine's disk as it is now.
+    ///
+    /// # Errors
+    ///
+    /// When Docker refuses.
+    pub fn snapshot(&self) -> Result<Snapshot> {
+        let id = self.container.id();
+        let name = "lab-container-snapshot".to_owned();
+        let begin: String = id.chars().take(12).collect();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let tag = format!("{begin}-{}", now.unwrap_or_default().as_millis());
+        run("docker", &["commit", id, &format!("{name}:{tag}")])
+            .context("keeping the container's disk")?;
+        Ok(Snapshot { image: (name, tag) })
+    }
+
+    fn wait_for_end(&self) -> Result<()> {
         let begin = Instant::now();
         while self
             .container
@@ -120,14 +244,11 @@ impl Guest {
             .context("asking for the container")?
         {
             if begin.elapsed() > STARTUP {
-                bail!("the container did not end when it was told to start again");
+                bail!("the container did not end when it was told to");
             }
             sleep(Duration::from_millis(100));
         }
-        self.container
-            .start()
-            .context("starting the container again")?;
-        self.wait_for_systemd()
+        Ok(())
     }
 
     /// The port of the loopback interface here behind which the machine's port 22 is. It
@@ -150,13 +271,20 @@ impl Guest {
         run("docker", &["port", self.container.id()])
     }
 
-    /// Waits until every job of the start is done, whatever came of it.
+    /// Waits until every job of the start is done, whatever came of it, or one can log in.
     fn wait_for_systemd(&self) -> Result<()> {
+        let (ask, wanted): (_, &[_]) = match self.ready {
+            Ready::NoJobs => (
+                "timeout 60 systemctl is-system-running --wait",
+                &["running", "degraded"],
+            ),
+            Ready::Login => ("systemctl is-active ssh.service", &["active"]),
+        };
         let begin = Instant::now();
         loop {
-            let said = self.sh("timeout 60 systemctl is-system-running --wait")?;
+            let said = self.sh(ask)?;
             let state = said.text.lines().last().unwrap_or_default();
-            if matches!(state, "running" | "degraded") {
+            if wanted.contains(&state) {
                 return Ok(());
             }
             if begin.elapsed() > STARTUP {
@@ -178,6 +306,30 @@ fn only_loopback(config: &mut HostConfig) {
     config.port_bindings = Some([("22/tcp".to_owned(), Some(vec![binding]))].into());
 }
 
+/// The container's own control groups, which Docker mounts for reading, are made its to
+/// write before systemd starts: dockerd needs all of them.
+const WITH_OWN_CGROUPS: &str = "for place in /sys/fs/cgroup /sys/fs/cgroup/*; do\n\
+     mountpoint -q \"$place\" && mount -o remount,bind,rw \"$place\"\ndone\n\
+     exec /sbin/init SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1";
+
+/// Device nodes of any kind, and a network that dockerd may set up; the rest of the
+/// kernel's settings are those of the machine that runs the tests, and only to be read.
+fn with_docker_inside(config: &mut HostConfig) {
+    only_loopback(config);
+    config.device_cgroup_rules = Some(vec!["a *:* rwm".to_owned()]);
+    let read = [
+        "bus",
+        "fs",
+        "irq",
+        "sys/fs",
+        "sys/kernel",
+        "sys/vm",
+        "sysrq-trigger",
+    ];
+    let read = read.iter().map(|name| format!("/proc/{name}"));
+    config.readonly_paths = Some(read.collect());
+}
+
 /// Gives systemd control groups that it may write: its own hierarchy of the first
 /// version, or the whole of the second.
 fn with_cgroups(request: ContainerRequest<GenericImage>) -> Result<ContainerRequest<GenericImage>> {
@@ -185,7 +337,7 @@ fn with_cgroups(request: ContainerRequest<GenericImage>) -> Result<ContainerRequ
     if version.trim() == "2" {
         let all = "/sys/fs/cgroup";
         return Ok(request
-            .with_cgroupns_mode(testcontainers::core::CgroupnsMode::Host)
+            .with_cgroupns_mode(CgroupnsMode::Host)
             .with_mount(Mount::bind_mount(all, all)));
     }
     let own = "/sys/fs/cgroup/systemd";

@@ -19,10 +19,14 @@ const PACKAGES: &[&str] = &[
     "cloud-init",
     "curl",
     "dbus",
+    "gnupg",
     "iproute2",
     "kmod",
     "netplan.io",
+    "nftables",
     "openssh-server",
+    "pciutils",
+    "procps",
     "python3-apt",
     "sudo",
     "systemd",
@@ -68,10 +72,15 @@ fn arguments() -> Vec<String> {
         format!("--include={}", PACKAGES.join(",")),
         "--aptopt=APT::Install-Recommends \"false\"".to_owned(),
     ];
-    let without = |what: &&str| format!("--dpkgopt=path-exclude={what}");
-    all.extend(LEFT_OUT.iter().map(without));
+    all.extend(without_reading_matter());
     all.push(SUITE.to_owned());
     all
+}
+
+/// Options of mmdebstrap that leave out what nobody reads in a test.
+pub(crate) fn without_reading_matter() -> impl Iterator<Item = String> {
+    let without = |what: &&str| format!("--dpkgopt=path-exclude={what}");
+    LEFT_OUT.iter().map(without)
 }
 
 fn build(image: &str) -> Result<()> {
@@ -89,7 +98,7 @@ fn build(image: &str) -> Result<()> {
 
 /// The mirror of Debian that apt uses here. Where there is none, as on Ubuntu, mmdebstrap
 /// takes Debian's own.
-fn mirror() -> Result<Option<String>> {
+pub(crate) fn mirror() -> Result<Option<String>> {
     let wanted = ["indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(REPO_URI)"];
     let list = run("apt-get", &wanted)?;
     let mirror = list

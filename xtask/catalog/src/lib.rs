@@ -51,7 +51,10 @@ pub(crate) struct Meta {
     pub(crate) date: Date,
 }
 
-/// Everything the lab knows about the world. There is one: [`Catalog::builtin`].
+const GPUS: &str = include_str!("../data/gpus.toml");
+
+/// Everything the lab knows about the world: [`Catalog::builtin`], or that with some
+/// files replaced.
 #[derive(Debug, Default)]
 pub struct Catalog {
     chips: OnceLock<gpu::ChipsFile>,
@@ -75,6 +78,50 @@ impl Catalog {
         BUILTIN.get_or_init(Self::default)
     }
 
+    /// A catalog in which these data files, by name such as `apt.toml`, replace the
+    /// built-in ones: for tests, and for labs with their own mirror.
+    ///
+    /// # Errors
+    ///
+    /// When a name is none of a data file or comes twice, or when a text is no sound
+    /// file of its kind.
+    pub fn with_files(files: &[(&str, &str)]) -> Result<Self, String> {
+        let catalog = Self::default();
+        for (name, text) in files {
+            if files.iter().filter(|(other, _)| other == name).count() > 1 {
+                return Err(format!("the catalog's {name} is given twice"));
+            }
+            catalog.replace(name, text)?;
+        }
+        // A card names its chip: the two files are sound together only.
+        let named = |wanted: &str| files.iter().find(|(name, _)| *name == wanted);
+        if named("chips.toml").or(named("gpus.toml")).is_some() {
+            let text = named("gpus.toml").map_or(GPUS, |(_, text)| text);
+            let file = read::<gpu::GpusFile>("gpus.toml", text)?;
+            let cards = gpu::resolve(&file, &catalog.chips().chip)?;
+            set(&catalog.cards, Ok(cards))?;
+        }
+        Ok(catalog)
+    }
+
+    fn replace(&self, name: &str, text: &str) -> Result<(), String> {
+        match name {
+            "chips.toml" => set(&self.chips, read(name, text)),
+            // Read when all files are there.
+            "gpus.toml" => Ok(()),
+            "drivers.toml" => set(&self.drivers, read(name, text)),
+            "toolkit.toml" => set(&self.toolkit, read(name, text)),
+            "apt.toml" => set(&self.apt, read(name, text).map(apt::resolve)),
+            "tensorflow.toml" => set(&self.tensorflow, read(name, text)),
+            "notebooks.toml" => set(&self.notebooks, read(name, text)),
+            "ollama.toml" => set(&self.ollama, read(name, text)),
+            "ubuntu.toml" => set(&self.ubuntu, read(name, text)),
+            "pins.toml" => set(&self.pins, read(name, text)),
+            "workstations.toml" => set(&self.workstations, read(name, text)),
+            _ => Err(format!("the catalog has no file {name}")),
+        }
+    }
+
     pub(crate) fn chips(&self) -> &gpu::ChipsFile {
         self.chips
             .get_or_init(|| sound(read("chips.toml", include_str!("../data/chips.toml"))))
@@ -82,7 +129,7 @@ impl Catalog {
 
     pub(crate) fn cards(&self) -> &gpu::Cards {
         self.cards.get_or_init(|| {
-            let file = read::<gpu::GpusFile>("gpus.toml", include_str!("../data/gpus.toml"));
+            let file = read::<gpu::GpusFile>("gpus.toml", GPUS);
             sound(file.and_then(|file| gpu::resolve(&file, &self.chips().chip)))
         })
     }
@@ -147,6 +194,13 @@ fn read<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, String> {
     toml::from_str(text).map_err(|error| format!("reading the catalog's {name}: {error}"))
 }
 
+/// Puts what was read of a file in its place, where nothing is yet.
+fn set<T>(place: &OnceLock<T>, read: Result<T, String>) -> Result<(), String> {
+    // The place is of a catalog that nobody else has seen.
+    let _ = place.set(read?);
+    Ok(())
+}
+
 /// The one place that may panic: the text is part of the program and does not
 /// change after it is built, and a test reads every file.
 #[expect(
@@ -155,4 +209,42 @@ fn read<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, String> {
 )]
 fn sound<T>(read: Result<T, String>) -> T {
     read.expect("the catalog's built-in data is sound")
+}
+
+#[cfg(test)]
+mod tests {
+
+    use super::{Catalog, GPUS};
+
+    const CHIPS: &str = include_str!("../data/chips.toml");
+    const OLLAMA: &str = include_str!("../data/ollama.toml");
+
+    #[test]
+    fn a_file_that_is_given_replaces_the_built_in_one() {
+        let text = OLLAMA.replace("size = 1439658961", "size = 7");
+        let catalog = Catalog::with_files(&[("ollama.toml", &text)]).unwrap();
+        let version = "0.35.1".parse().unwrap();
+        assert_eq!(catalog.ollama_release(version).unwrap().size, Some(7));
+        let builtin = Catalog::builtin();
+        assert_ne!(builtin.ollama_release(version).unwrap().size, Some(7));
+        assert!(catalog.apt_repositories().eq(builtin.apt_repositories()));
+    }
+
+    #[test]
+    fn cards_and_chips_are_sound_together() {
+        let gpus = ("gpus.toml", GPUS);
+        assert!(Catalog::with_files(&[gpus, ("chips.toml", CHIPS)]).is_ok());
+        let fewer = CHIPS.replace("GM107 =", "GM999 =");
+        let error = Catalog::with_files(&[("chips.toml", &fewer)]).unwrap_err();
+        assert!(error.contains("GM107"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_file_of_the_catalog_is_refused() {
+        let refused = |files: &[(&str, &str)]| Catalog::with_files(files).unwrap_err();
+        assert!(refused(&[("ap.toml", "")]).contains("no file ap.toml"));
+        assert!(refused(&[("apt.toml", "meta = 1")]).contains("reading the catalog's apt.toml"));
+        assert!(refused(&[("ollama.toml", OLLAMA), ("ollama.toml", OLLAMA)]).contains("twice"));
+        assert!(refused(&[("gpus.toml", GPUS), ("gpus.toml", GPUS)]).contains("twice"));
+    }
 }

@@ -1,7 +1,9 @@
 //! The subcommands, one file each.
 
+pub(crate) mod apply;
 pub(crate) mod bench;
 pub(crate) mod check;
+pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod fetch;
@@ -9,6 +11,7 @@ pub(crate) mod generate;
 pub(crate) mod inspect;
 pub(crate) mod iso;
 pub(crate) mod render;
+pub(crate) mod seed;
 pub(crate) mod test;
 
 /// How a command prints what it found.

@@ -24,6 +24,12 @@ pub(crate) struct KeyPair {
     pub(crate) public: String,
 }
 
+/// The file of the machine's own host key.
+pub(crate) const HOST: &str = "ssh_host_ed25519_key";
+
+/// The file of the key that is made for the administrator.
+pub(crate) const ADMIN: &str = "admin_ed25519_key";
+
 /// The folder of a machine's keys.
 pub(crate) fn folder(machine: &str) -> Result<PathBuf, Failure> {
     Ok(crate::lab::state_dir()?.join("machines").join(machine))
@@ -31,12 +37,12 @@ pub(crate) fn folder(machine: &str) -> Result<PathBuf, Failure> {
 
 /// The machine's own host key.
 pub(crate) fn host_key(machine: &str) -> Result<KeyPair, Failure> {
-    pair(machine, "ssh_host_ed25519_key", &format!("root@{machine}"))
+    pair(machine, HOST, &format!("root@{machine}"))
 }
 
 /// The key that is made for the administrator.
 pub(crate) fn admin_key(machine: &str) -> Result<KeyPair, Failure> {
-    pair(machine, "admin_ed25519_key", &format!("lab@{machine}"))
+    pair(machine, ADMIN, &format!("lab@{machine}"))
 }
 
 fn pair(machine: &str, name: &str, comment: &str) -> Result<KeyPair, Failure> {

@@ -2,6 +2,7 @@
 //! where what belongs to them is kept.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
@@ -191,7 +192,7 @@ pub(crate) fn describe(argument: &MachineArg) -> Result<Described, Failure> {
         Ok((shown, text))
     })
     .map_err(Failure::input)?;
-    let outcome = lab_machine::read(&sources, Catalog::builtin(), Some(today()));
+    let outcome = lab_machine::read(&sources, catalog()?, Some(today()));
     Ok(Described {
         path,
         sources,
@@ -252,4 +253,60 @@ pub(crate) fn cache() -> Result<lab_supply::Cache, Failure> {
         Failure::Environment(anyhow::anyhow!("neither HOME nor LAB_CACHE_DIR is set: set LAB_CACHE_DIR to the folder that shall keep downloads"))
     })?;
     Ok(lab_supply::Cache::open(dir)?)
+}
+
+/// What everything of a machine is rendered from.
+pub(crate) fn subject<'a>(
+    machine: &'a Machine,
+    secrets: &'a lab_plan::Secrets,
+    description: &'a [(String, String)],
+) -> Result<lab_plan::Subject<'a>, Failure> {
+    Ok(lab_plan::Subject {
+        machine,
+        catalog: catalog()?,
+        secrets,
+        description,
+    })
+}
+
+/// The facts that everything is judged by: those that are built in, with the files of
+/// the folder `$LAB_CATALOG` in place of those of the same names. A lab with its own
+/// mirror, or one that cannot wait for a release with a new pin, has such a folder.
+pub(crate) fn catalog() -> Result<&'static Catalog, Failure> {
+    static OWN: OnceLock<Catalog> = OnceLock::new();
+    let Some(folder) = std::env::var_os("LAB_CATALOG").filter(|folder| !folder.is_empty()) else {
+        return Ok(Catalog::builtin());
+    };
+    if let Some(own) = OWN.get() {
+        return Ok(own);
+    }
+    let read = own_catalog(Path::new(&folder))
+        .map_err(|why| Failure::input(format!("LAB_CATALOG: {why}")))?;
+    Ok(OWN.get_or_init(|| read))
+}
+
+fn own_catalog(folder: &Path) -> Result<Catalog, String> {
+    let place = |why: &dyn std::fmt::Display| format!("{}: {why}", folder.display());
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(|error| place(&error))? {
+        let path = entry.map_err(|error| place(&error))?.path();
+        if path.extension().is_some_and(|end| end == "toml") {
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            files.push((name, read_text(&path).map_err(|error| place(&error))?));
+        }
+    }
+    if files.is_empty() {
+        return Err(place(
+            &"no file in it ends in .toml; expected some of those in xtask/catalog/data",
+        ));
+    }
+    let files: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .collect();
+    Catalog::with_files(&files).map_err(|why| place(&why))
 }

@@ -7,6 +7,7 @@ mod failure;
 mod keys;
 mod lab;
 mod programs;
+mod reach;
 mod secrets;
 mod ui;
 
@@ -54,6 +55,9 @@ enum Command {
     Check(cmd::check::Arguments),
     Explain(cmd::explain::Arguments),
     Render(cmd::render::Arguments),
+    Seed(cmd::seed::Arguments),
+    Diff(cmd::diff::Arguments),
+    Apply(cmd::apply::Arguments),
     Fetch(cmd::fetch::Arguments),
     Iso(cmd::iso::Arguments),
     Inspect(cmd::inspect::Arguments),
@@ -70,6 +74,9 @@ fn main() -> ExitCode {
         Command::Check(arguments) => cmd::check::run(&arguments),
         Command::Explain(arguments) => cmd::explain::run(&arguments),
         Command::Render(arguments) => cmd::render::run(&arguments),
+        Command::Diff(arguments) => cmd::diff::run(&arguments),
+        Command::Apply(arguments) => cmd::apply::run(&arguments),
+        Command::Seed(arguments) => cmd::seed::run(&arguments),
         Command::Fetch(arguments) => cmd::fetch::run(&arguments),
         Command::Iso(arguments) => cmd::iso::run(&arguments),
         Command::Inspect(arguments) => cmd::inspect::run(&arguments),

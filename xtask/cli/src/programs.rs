@@ -21,7 +21,28 @@ const VM: &[(&str, &str)] = &[
 ];
 /// What the container tier makes its machine with. Docker itself is not among
 /// them: whether a daemon shall run is for the user to say.
-const CONTAINER: &[(&str, &str)] = &[("mmdebstrap", "mmdebstrap"), ("ssh", "openssh-client")];
+const CONTAINER: &[(&str, &str)] = &[
+    ("mmdebstrap", "mmdebstrap"),
+    ("ssh", "openssh-client"),
+    ("apt-ftparchive", "apt-utils"),
+    ("docker-registry", "docker-registry"),
+    ("dpkg-deb", "dpkg"),
+    ("curl", "curl"),
+    ("openssl", "openssl"),
+    ("zstd", "zstd"),
+    ("nginx", "nginx"),
+    ("gpg", "gpg"),
+    ("mcopy", "mtools"),
+];
+/// What commands over SSH are tried with: a server, an agent, networks that lose
+/// packets, and sudo that asks.
+const REMOTE: &[(&str, &str)] = &[
+    ("sshd", "openssh-server"),
+    ("ssh-agent", "openssh-client"),
+    ("sudo", "sudo"),
+    ("ip", "iproute2"),
+    ("iptables", "iptables"),
+];
 /// What images are checked and compared with.
 const IMAGE: &[(&str, &str)] = &[
     ("xorriso", "xorriso"),
@@ -54,7 +75,11 @@ pub(crate) fn all() -> Vec<Program> {
     let vm = VM
         .iter()
         .map(|(program, package)| (program, package, "test --tier vm"));
-    for (program, package, for_what) in tests.chain(image).chain(container).chain(vm) {
+    let remote = REMOTE
+        .iter()
+        .map(|(program, package)| (program, package, "test --tier unit"));
+    let tests = tests.chain(image).chain(remote);
+    for (program, package, for_what) in tests.chain(container).chain(vm) {
         programs.push(Program {
             need: Need::Program(program),
             package,

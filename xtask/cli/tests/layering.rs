@@ -14,11 +14,21 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("lab-plan", &["lab-machine", "lab-catalog"]),
     ("lab-image", &[]),
     ("lab-supply", &[]),
+    ("lab-remote", &[]),
+    ("lab-mock-nvml", &[]),
+    ("lab-vendors", &[]),
     ("lab-standin", &[]),
     ("lab-not-run", &[]),
     (
         "lab-container",
-        &["lab-machine", "lab-catalog", "lab-plan", "lab-not-run"],
+        &[
+            "lab-machine",
+            "lab-catalog",
+            "lab-plan",
+            "lab-vendors",
+            "lab-mock-nvml",
+            "lab-not-run",
+        ],
     ),
     (
         "lab-tests",
@@ -39,6 +49,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "lab-plan",
             "lab-image",
             "lab-supply",
+            "lab-remote",
             "lab-standin",
             "lab-not-run",
         ],
@@ -50,6 +61,18 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
 const NOT_IN: &[(&str, &[&str])] = &[
     (
         "clap",
+        &[
+            "lab-catalog",
+            "lab-machine",
+            "lab-plan",
+            "lab-image",
+            "lab-supply",
+            "lab-remote",
+            "lab-standin",
+        ],
+    ),
+    (
+        "ssh2",
         &[
             "lab-catalog",
             "lab-machine",

@@ -8,35 +8,25 @@ use crate::autoinstall::{
     RefreshInstaller, Shutdown, Source, SourceId, Updates, Version, write,
 };
 use crate::component::{access, disk, network, system};
-use crate::manifest::{Manifest, sha256_hex};
+use crate::manifest::Manifest;
 use crate::template::verbatim;
-use crate::{BaseFacts, ImageFiles, Landing, Secrets, TargetTree, guard, menu, overlay, place};
+use crate::{BaseFacts, ImageFiles, Secrets, Subject, bundle, guard, menu, overlay, place};
 
 /// Everything that the lab puts on the image, as it will stand there.
-///
-/// `description` has the texts that the description was read from by name, the most
-/// basic first and the machine's own last.
 ///
 /// # Errors
 ///
 /// When the secrets are not those that the description refers to, when one of
 /// them could not do its work, or when the base lacks a kernel or a menu.
-pub fn image_tree(
-    machine: &Machine,
-    secrets: &Secrets,
-    base: &BaseFacts,
-    description: &[(String, String)],
-) -> Result<ImageFiles> {
-    let overlay = overlay(machine, secrets, description)?;
+pub fn image_tree(subject: &Subject<'_>, base: &BaseFacts) -> Result<ImageFiles> {
+    let Subject {
+        machine, secrets, ..
+    } = *subject;
+    let overlay = overlay(subject)?.tree;
     let mut files = ImageFiles::default();
     let hides = add_installer_files(&mut files, machine, secrets, base)?;
     add_scripts(&mut files, machine)?;
-    add_overlay(&mut files, &overlay)?;
-    files.insert(
-        place::MARKER,
-        0o644,
-        format!("{} {}\n", machine.identity.name, machine.digest()),
-    )?;
+    bundle::add(&mut files, subject, &overlay)?;
     let (grub, loopback) = menu::menus(machine, base).context("making the menu")?;
     files.insert(place::GRUB_CFG, 0o644, grub)?;
     if let Some(loopback) = loopback {
@@ -84,25 +74,10 @@ fn add_installer_files(
 }
 
 fn add_scripts(files: &mut ImageFiles, machine: &Machine) -> Result<()> {
-    for name in [place::GUARD, place::GUARD_FACTS, place::LAY_DOWN] {
+    for name in [place::GUARD, place::GUARD_FACTS] {
         files.insert(name, 0o755, verbatim(name)?)?;
     }
     files.insert(place::GUARD_CONF, 0o644, guard::conf(machine)?)
-}
-
-/// Adds the overlay with the list that the late-command lays it down by.
-fn add_overlay(files: &mut ImageFiles, overlay: &TargetTree) -> Result<()> {
-    let mut list = String::new();
-    for (path, landing) in overlay.entries() {
-        match landing {
-            Landing::File { bytes, mode } => {
-                list.push_str(&format!("file {mode:04o}:{} {path}\n", sha256_hex(bytes)));
-                files.insert(format!("{}{path}", place::OVERLAY), *mode, bytes.clone())?;
-            }
-            Landing::Link(target) => list.push_str(&format!("link {target} {path}\n")),
-        }
-    }
-    files.insert(place::OVERLAY_LIST, 0o644, list)
 }
 
 fn on_cdrom(path: &str) -> String {

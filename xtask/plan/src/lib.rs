@@ -2,30 +2,41 @@
 //! the image's menu.
 //!
 //! Two trees come out of a [`Machine`](lab_machine::Machine): the [`overlay`]
-//! that lands on the installed system, and the [`image_tree`] of everything that
+//! that lands on the installed system (with the units that
+//! make it work there), and the [`image_tree`] of everything that
 //! stands on the image, which carries the overlay along. [`lint`] goes the other
 //! way: it reads what stands on an image and says whether it is safe. Nothing in
 //! here touches a disk, a network or a clock.
 
 pub mod autoinstall;
 mod base;
+mod bundle;
+mod cloud;
 mod component;
+mod container;
+mod drift;
 mod guard;
 mod image;
 pub mod lint;
 mod manifest;
 mod menu;
 mod secrets;
+mod source;
 mod template;
 mod tree;
+mod unit;
 
 pub use base::BaseFacts;
-pub use component::overlay;
+pub use bundle::bundle;
+pub use cloud::{Cloud, cloud, seed};
+pub use component::{Overlay, Subject, overlay};
+pub use drift::{Difference, Drift, Part, drift, survey};
 pub use image::image_tree;
 pub use lint::{Finding, LintReport, Status, lint};
 pub use manifest::{FORMAT as MANIFEST_FORMAT, Manifest};
 pub use secrets::{HostKey, Secrets};
 pub use tree::{File, ImageFiles, Landing, TargetTree};
+pub use unit::{LaidUnit, Package};
 
 /// Debian packages whose programs this crate's tests hold its files against.
 /// Without one of them the test reads `NOT RUN`.
@@ -43,6 +54,9 @@ pub const TEST_PACKAGES: &[(&str, &str)] = &[
     ("wipefs", "util-linux"),
     ("mkfs.ext4", "e2fsprogs"),
     ("python3", "python3-yaml"),
+    ("blkid", "util-linux"),
+    ("nft", "nftables"),
+    ("mcopy", "mtools"),
 ];
 
 /// Where things lie on the image, and what the menu and the installer call them.

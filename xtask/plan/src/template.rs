@@ -19,16 +19,50 @@ templates![
     "etc/apt/apt.conf.d/52lab-updates",
     "etc/cloud/cloud.cfg.d/99-lab.cfg",
     "etc/issue.d/lab.issue",
+    "etc/lab/firewall.nft",
+    "etc/lab/ollama/environment",
     "etc/modprobe.d/lab-nvidia.conf",
     "etc/ssh/sshd_config.d/10-lab.conf",
     "etc/sudoers.d/10-lab",
+    "etc/sysctl.d/60-lab.conf",
     "etc/systemd/journald.conf.d/10-lab.conf",
+    "etc/systemd/network/10-netplan-lab-wired.network.d/10-lab.conf",
+    "etc/systemd/resolved.conf.d/10-lab.conf",
+    "etc/systemd/system/lab-adopt.service",
+    "etc/systemd/system/lab-container.service",
+    "etc/systemd/system/lab-exporter.socket",
+    "etc/systemd/system/lab-exporter@.service",
+    "etc/systemd/system/lab-firewall.service",
+    "etc/systemd/system/lab-unit.service",
     "etc/systemd/system/lab.target",
+    "etc/systemd/system/nvidia-persistenced.service.d/10-lab.conf",
+    "etc/systemd/system/ollama.service",
     "etc/systemd/timesyncd.conf.d/10-lab.conf",
+    "etc/update-motd.d/90-lab",
     "lab/facts.sh",
     "lab/guard",
     "lab/guard.conf",
     "lab/lay-down",
+    "lab/survey",
+    "usr/lib/lab/adopt",
+    "usr/lib/lab/cards",
+    "usr/lib/lab/container",
+    "usr/lib/lab/exporter",
+    "usr/lib/lab/lib.sh",
+    "usr/lib/lab/run",
+    "usr/lib/lab/state.sh",
+    "usr/lib/lab/units/base",
+    "usr/lib/lab/units/cards",
+    "usr/lib/lab/units/dcgan",
+    "usr/lib/lab/units/docker",
+    "usr/lib/lab/units/driver",
+    "usr/lib/lab/units/jupyter",
+    "usr/lib/lab/units/monitoring",
+    "usr/lib/lab/units/ollama",
+    "usr/lib/lab/units/toolkit",
+    "usr/lib/lab/workload.sh",
+    "usr/local/bin/lab",
+    "usr/share/lab/notebooks/dcgan.ipynb",
 ];
 
 /// The text of a template that is taken as it is: a script holds many braces,
@@ -61,7 +95,8 @@ pub(crate) fn render(name: &str, context: &Context) -> Result<String> {
 
 /// Scripts hold `{#` and `{{`, and are never rendered.
 fn is_rendered(name: &str) -> bool {
-    !matches!(name, "lab/guard" | "lab/facts.sh" | "lab/lay-down")
+    let scripts = ["usr/", "etc/update-motd.d/", "lab/"];
+    name == "lab/guard.conf" || !scripts.iter().any(|folder| name.starts_with(folder))
 }
 
 static ENGINE: LazyLock<Result<Tera, String>> = LazyLock::new(|| {

@@ -4,11 +4,11 @@
 
 mod common;
 
-use common::{GPU_SERVER, base, image, machine, secrets, text_of, variants};
-use lab_plan::{ImageFiles, image_tree, lint, place};
+use common::{GPU_SERVER, base, image, image_tree, machine, secrets, text_of, variants};
+use lab_plan::{ImageFiles, lint, place};
 
-/// The paths with modes, then the texts; the manifest's digests change with
-/// every letter and are left to the lints.
+/// The paths with modes, then the texts. Scripts are taken as they are and have tests
+/// of their own; digests and keys change with every letter.
 fn whole(image: &ImageFiles) -> String {
     let mut text = String::new();
     for (path, file) in image.iter() {
@@ -21,10 +21,12 @@ fn whole(image: &ImageFiles) -> String {
         place::MANIFEST,
         place::OVERLAY_LIST,
     ];
-    for (path, file) in image
-        .iter()
-        .filter(|(path, _)| !scripts.contains(path) && !path.ends_with(".json"))
-    {
+    let digests = [".json", ".key"];
+    for (path, file) in image.iter().filter(|(path, _)| {
+        !scripts.contains(path)
+            && !path.starts_with("lab/overlay/usr/")
+            && !digests.iter().any(|end| path.ends_with(end))
+    }) {
         text.push_str(&format!(
             "\n===== {path}\n{}",
             String::from_utf8_lossy(&file.bytes)
@@ -326,4 +328,86 @@ fn the_path_of_a_description_does_not_show() {
     );
     assert!(image.iter().all(|(path, file)| !path.contains("home")
         && !String::from_utf8_lossy(&file.bytes).contains("/home/me")));
+}
+
+/// The units of a description by name, with their keys.
+fn keys(text: &str) -> Vec<(String, String)> {
+    let machine = machine(text);
+    let secrets = secrets(&machine);
+    let subject = lab_plan::Subject {
+        machine: &machine,
+        catalog: lab_catalog::Catalog::builtin(),
+        secrets: &secrets,
+        description: &[],
+    };
+    let overlay = lab_plan::overlay(&subject).unwrap();
+    let units = overlay.units.into_iter();
+    units.map(|unit| (unit.name, unit.key)).collect()
+}
+
+#[test]
+fn a_change_runs_again_what_depends_on_it_and_nothing_else() {
+    type Case = (&'static str, &'static str, &'static [&'static str]);
+    let cases: &[Case] = &[
+        ("jupyter", "port = 8889", &["jupyter"]),
+        ("ollama", "keep_alive_minutes = 6", &["ollama"]),
+        ("monitoring", "exporter_port = 9999", &["monitoring"]),
+        (
+            "docker",
+            "log_files = 4",
+            &["docker", "toolkit", "jupyter", "dcgan"],
+        ),
+        (
+            "toolkit",
+            "version = \"1.19.1\"",
+            &["toolkit", "jupyter", "dcgan"],
+        ),
+        ("access", "user = \"somebody\"", &[]),
+    ];
+    let before = keys(GPU_SERVER);
+    assert_eq!(before.len(), 9, "{before:?}");
+    for (section, change, expected) in cases {
+        let head = format!("[{section}]\n");
+        let text = match GPU_SERVER.contains(&head) {
+            true => GPU_SERVER.replace(&head, &format!("{head}{change}\n")),
+            false => format!("{GPU_SERVER}\n{head}{change}\n"),
+        };
+        let after = keys(&text);
+        let both = before.iter().zip(&after);
+        let changed: Vec<&str> = both
+            .filter(|(one, other)| one != other)
+            .map(|(one, _)| one.0.as_str())
+            .collect();
+        assert_eq!(changed, *expected, "{change}");
+    }
+}
+
+#[test]
+fn the_bundle_is_what_the_image_carries() {
+    let machine = machine(GPU_SERVER);
+    let secrets = secrets(&machine);
+    let subject = lab_plan::Subject {
+        machine: &machine,
+        catalog: lab_catalog::Catalog::builtin(),
+        secrets: &secrets,
+        description: &[],
+    };
+    let bundle = lab_plan::bundle(&subject).unwrap();
+    assert_eq!(bundle, lab_plan::bundle(&subject).unwrap());
+    let image = lab_plan::image_tree(&subject, &base()).unwrap();
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(bundle.as_slice()));
+    let mut count = 0;
+    for entry in archive.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let path = format!("lab/{}", entry.path().unwrap().display());
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut entry, &mut bytes).unwrap();
+        assert_eq!(
+            image.get(&path).map(|file| &file.bytes),
+            Some(&bytes),
+            "{path}"
+        );
+        count += 1;
+    }
+    assert!(count > 60, "{count} files");
 }

@@ -23,17 +23,27 @@ if [ "$count" = "$at" ]; then
 fi
 exec "$name" "$@"
 END
-for name in cat chmod chown dirname ln mkdir rm sha256sum sync; do
+for name in cat chmod chown cp dirname ln mkdir mv rm sha256sum sync; do
     cp /tmp/kill/stand-in "$bin/$name"
     chmod 755 "$bin/$name"
 done
 
+# A medium with some files of each kind: every file takes the same programs, and
+# killing at each program of a hundred files takes as long as a hundred tests.
+medium=/tmp/kill/medium
+mkdir -p "$medium"
+cp -R /cdrom/lab/lay-down /cdrom/lab/marker /cdrom/lab/overlay "$medium/"
+for path in etc/lab/release etc/ssh/ssh_host_ed25519_key etc/sudoers.d/10-lab \
+    etc/systemd/system/lab.target etc/systemd/system/multi-user.target.wants/lab.target usr/local/bin/lab; do
+    grep " $path\$" /cdrom/lab/overlay.list
+done >"$medium/overlay.list"
+
 # Both late-commands, as they should end; the marker apart, to tell when it comes.
 rm -rf "$real"
 mkdir -p "$real/etc"
-sh /cdrom/lab/lay-down files "$real"
+sh "$medium/lay-down" files "$real"
 state "$real" >/tmp/kill/files
-sh /cdrom/lab/lay-down marker "$real"
+sh "$medium/lay-down" marker "$real"
 state "$real" >/tmp/kill/all
 
 fresh() {
@@ -46,7 +56,7 @@ fresh() {
 # The exit status of a late-command with the stand-ins in its way.
 under_fire() {
     status=0
-    PATH=$bin:$PATH setsid --wait sh /cdrom/lab/lay-down "$1" "$target" || status=$?
+    PATH=$bin:$PATH setsid --wait sh "$medium/lay-down" "$1" "$target" || status=$?
 }
 
 wrong() {
@@ -65,7 +75,7 @@ while :; do
     [ -z "$key" ] || wrong files "others can read $key"
     [ "$status" -ne 0 ] || break
     [ "$status" -eq 137 ] || wrong files "it ended with $status"
-    sh /cdrom/lab/lay-down files "$target"
+    sh "$medium/lay-down" files "$target"
     state "$target" >"$seen"
     cmp -s "$seen" /tmp/kill/files || wrong files "$(diff "$seen" /tmp/kill/files)"
 done
@@ -75,11 +85,11 @@ point=0
 while :; do
     point=$((point + 1))
     fresh "$point"
-    sh /cdrom/lab/lay-down files "$target"
+    sh "$medium/lay-down" files "$target"
     under_fire marker
     [ "$status" -ne 0 ] || break
-    sh /cdrom/lab/lay-down files "$target"
-    sh /cdrom/lab/lay-down marker "$target"
+    sh "$medium/lay-down" files "$target"
+    sh "$medium/lay-down" marker "$target"
     state "$target" >"$seen"
     cmp -s "$seen" /tmp/kill/all || wrong marker "$(diff "$seen" /tmp/kill/all)"
 done

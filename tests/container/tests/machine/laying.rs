@@ -74,6 +74,6 @@ fn killed(world: &World) -> Result<()> {
     let points: usize = points
         .and_then(|number| number.parse().ok())
         .with_context(|| said.clone())?;
-    ensure!(points > 60, "killed at {points} points only");
+    ensure!(points > 40, "killed at {points} points only");
     Ok(())
 }

@@ -2,24 +2,9 @@
 
 use std::sync::OnceLock;
 
-use anyhow::{Context, Result, anyhow};
-use lab_container::{Described, Guest, PASSWORD_MACHINE, Ssh, missing, ready};
-
-/// Made once, by whoever comes first; a failure is everybody's.
-struct Shared<T>(OnceLock<Result<T, String>>);
-
-impl<T> Shared<T> {
-    const fn new() -> Self {
-        Self(OnceLock::new())
-    }
-
-    fn get(&self, make: impl FnOnce() -> Result<T>) -> Result<&T> {
-        let made = self
-            .0
-            .get_or_init(|| make().map_err(|error| format!("{error:#}")));
-        made.as_ref().map_err(|error| anyhow!("{error}"))
-    }
-}
+use anyhow::{Context, Result};
+use lab_container::harness::{self, Shared};
+use lab_container::{Described, Guest, PASSWORD_MACHINE, Ssh, account, lay_down, missing, ready};
 
 /// A machine and what it was made from.
 pub(crate) struct Installed {
@@ -46,11 +31,6 @@ impl World {
             second: Shared::new(),
             bench: Shared::new(),
         }
-    }
-
-    /// Why no test can run here.
-    pub(crate) fn missing(&self) -> Option<&str> {
-        self.missing.get_or_init(missing).as_deref()
     }
 
     /// The first machine, exactly as images/gpu-server describes it; the installer made
@@ -93,13 +73,15 @@ impl World {
     }
 }
 
-/// Runs the late-commands with the container's own root as the target, and starts again.
+/// The lab's units do nothing here, where no vendor's server is: what they do is tried by
+/// the tests of `converge`. This tier looks at what was laid down.
+const AT_REST: &str = "d=/etc/systemd/system/lab-.service.d && mkdir -p $d && \
+     printf '[Service]\\nExecStart=\\nExecStart=/bin/true\\n' >$d/at-rest.conf";
+
+/// Lays the image's files down, and starts again.
 fn installed(guest: Guest, described: Described) -> Result<Installed> {
-    guest.ok("mkdir /target && mount --bind / /target")?;
-    for command in &described.autoinstall.late_commands {
-        guest.ok(&quoted(command))?;
-    }
-    guest.ok("umount /target && rmdir /target")?;
+    lay_down(&guest, &described)?;
+    guest.ok(AT_REST)?;
     guest.restart()?;
     let ssh = Ssh::new(
         described.scratch(),
@@ -111,43 +93,6 @@ fn installed(guest: Guest, described: Described) -> Result<Installed> {
         described,
         ssh,
     })
-}
-
-/// Words as a shell reads them back.
-pub(crate) fn quoted(words: &[String]) -> String {
-    let quote = |word: &String| format!("'{}'", word.replace('\'', r"'\''"));
-    words.iter().map(quote).collect::<Vec<_>>().join(" ")
-}
-
-/// What the installer does with `identity` and `ssh`, as far as Debian has the groups.
-fn account(described: &Described) -> String {
-    let identity = &described.autoinstall.identity;
-    let password = String::from(identity.password.clone());
-    let add = quoted(&[
-        "--comment".into(),
-        identity.realname.clone(),
-        "--password".into(),
-        password,
-        described.user().into(),
-    ]);
-    let home = format!("/home/{}/.ssh", described.user());
-    let keys: Vec<String> = described
-        .autoinstall
-        .ssh
-        .authorized_keys
-        .iter()
-        .map(ToString::to_string)
-        .collect();
-    format!(
-        "set -e\nuseradd --create-home --shell /bin/bash --groups adm,cdrom,dip,plugdev,sudo {add}\n\
-         install -d -m 0700 -o {user} -g {user} {home}\n\
-         echo {keys} >{home}/authorized_keys\n\
-         chown {user}:{user} {home}/authorized_keys\nchmod 0600 {home}/authorized_keys\n\
-         echo {name} >/etc/hostname\n",
-        user = described.user(),
-        keys = quoted(&[keys.join("\n")]),
-        name = described.name(),
-    )
 }
 
 /// What the installer leaves for cloud-init's first run on the installed system.
@@ -179,4 +124,10 @@ fn left_for_cloud_init(described: &Described) -> Result<String> {
          echo {name} >/etc/hostname\n",
         name = described.name(),
     ))
+}
+
+impl harness::World for World {
+    fn missing(&self) -> Option<&str> {
+        self.missing.get_or_init(missing).as_deref()
+    }
 }

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, anyhow};
 use lab_catalog::Catalog;
 use lab_image::{Entry, Image, Tree};
 use lab_machine::{Machine, Sources};
-use lab_plan::{BaseFacts, HostKey, Secrets, image_tree, place};
+use lab_plan::{BaseFacts, HostKey, Secrets, Subject, image_tree, place};
 use lab_standin::Options;
 use lab_tests::{base, composed_of, scratch};
 use rand_core::OsRng;
@@ -45,7 +45,13 @@ pub(crate) fn gpu_server(test: &str) -> Result<Option<&'static GpuServer>> {
 
 fn make(base: &Path) -> Result<GpuServer> {
     let (machine, texts) = description()?;
-    let files = image_tree(&machine, &secrets()?, &facts(base)?, &texts)?;
+    let subject = Subject {
+        machine: &machine,
+        catalog: Catalog::builtin(),
+        secrets: &secrets()?,
+        description: &texts,
+    };
+    let files = image_tree(&subject, &facts(base)?)?;
     let mut tree = Tree::new();
     for (path, file) in files.iter() {
         let path = path.parse().with_context(|| format!("adding {path}"))?;

@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 
 use crate::Done;
 
+mod converge;
 mod iso;
 
 /// Measures, in one run, against other ways to do the same.
@@ -16,11 +17,13 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum What {
+    Converge(converge::Arguments),
     Iso(iso::Arguments),
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Done {
     match &arguments.what {
+        What::Converge(arguments) => converge::run(arguments),
         What::Iso(arguments) => iso::run(arguments),
     }
 }

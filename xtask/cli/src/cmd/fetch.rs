@@ -1,7 +1,6 @@
 //! `fetch`: gets the base image into the cache.
 
 use clap::Args;
-use lab_catalog::Catalog;
 use lab_machine::Machine;
 use lab_supply::{
     BaseImage, Digest, FetchOptions, Fetched, Origin, Phase, SignatureState, SigningKey, fetch_base,
@@ -84,7 +83,7 @@ pub(crate) fn get(machine: &Machine, how: &How) -> Result<Fetched, Failure> {
 }
 
 fn base_image(machine: &Machine) -> Result<BaseImage, Failure> {
-    let catalog = Catalog::builtin();
+    let catalog = lab::catalog()?;
     let release = machine.ubuntu.release.as_str();
     let unknown = || Failure::input(format!("the catalog has no image of Ubuntu {release}"));
     let image = catalog.ubuntu_image(release).ok_or_else(unknown)?;

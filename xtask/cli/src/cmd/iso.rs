@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
-use lab_catalog::Catalog;
 use lab_image::{BaseDigest, Composed, Entry, Image, ImagePath, Job, Kind, Scope, Stage, Tree};
 use lab_machine::Machine;
 use lab_plan::{BaseFacts, ImageFiles};
@@ -158,7 +157,8 @@ fn build(
         ui::step(&note);
     }
     let secrets = secrets::gather(described, machine)?;
-    let files = lab_plan::image_tree(machine, &secrets, &facts, &described.texts())?;
+    let texts = described.texts();
+    let files = lab_plan::image_tree(&lab::subject(machine, &secrets, &texts)?, &facts)?;
     let tree = tree(&files)?;
     if let Some(folder) = out.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
@@ -198,7 +198,7 @@ fn build(
 
 /// What the base's digest must be: the one that the catalog has for the release.
 fn expected_digest(base: &Base, machine: &Machine) -> Result<BaseDigest, Failure> {
-    let catalog = Catalog::builtin();
+    let catalog = lab::catalog()?;
     let release = machine.ubuntu.release.as_str();
     let image = catalog
         .ubuntu_image(release)
@@ -259,7 +259,7 @@ fn facts(base: &Base, digest: BaseDigest) -> Result<(BaseFacts, Vec<String>), Fa
     };
     let known = match digest {
         BaseDigest::Known(digest) | BaseDigest::Expect(digest) => {
-            Catalog::builtin().ubuntu_image_by_sha256(lab_catalog::Sha256::from_bytes(digest))
+            lab::catalog()?.ubuntu_image_by_sha256(lab_catalog::Sha256::from_bytes(digest))
         }
         BaseDigest::Unknown => None,
     };

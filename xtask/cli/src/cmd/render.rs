@@ -5,10 +5,9 @@ use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use clap::Args;
-use lab_catalog::Catalog;
+use clap::{Args, ValueEnum};
 use lab_machine::Machine;
-use lab_plan::{BaseFacts, ImageFiles};
+use lab_plan::{BaseFacts, Cloud, ImageFiles};
 
 use crate::failure::Failure;
 use crate::{Done, MachineArg, lab, secrets};
@@ -17,7 +16,8 @@ use crate::{Done, MachineArg, lab, secrets};
 /// reading and for `diff`.
 ///
 /// The boot menu is made for a base image; without one at hand it is made for
-/// the menu of Ubuntu's own image.
+/// the menu of Ubuntu's own image. With `--as` it writes what cloud-init is given
+/// instead, for machines that others install.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Arguments {
@@ -26,6 +26,17 @@ pub(crate) struct Arguments {
     /// The folder to write into. It must be new, or written by `render` before.
     #[arg(long, short, value_name = "DIR")]
     out: PathBuf,
+    /// For whom: the image of `iso`; a cloud image with a NoCloud seed; user-data
+    /// alone, as MAAS takes it.
+    #[arg(long = "as", value_name = "FORM", default_value = "image")]
+    form: Form,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Form {
+    Image,
+    Nocloud,
+    CloudConfig,
 }
 
 /// Says that a folder was written by this command, and may be written anew.
@@ -35,8 +46,13 @@ pub(crate) fn run(arguments: &Arguments) -> Done {
     let described = lab::describe(&arguments.machine)?;
     let machine = described.machine()?;
     let secrets = secrets::gather(&described, machine)?;
-    let base = stock(machine);
-    let files = lab_plan::image_tree(machine, &secrets, &base, &described.texts())?;
+    let texts = described.texts();
+    let subject = lab::subject(machine, &secrets, &texts)?;
+    let files = match arguments.form {
+        Form::Image => lab_plan::image_tree(&subject, &stock(machine)?)?,
+        Form::Nocloud => lab_plan::cloud(&subject, Cloud::NoCloud)?,
+        Form::CloudConfig => lab_plan::cloud(&subject, Cloud::CloudConfig)?,
+    };
     check_free(&arguments.out)?;
     let count = write_beside(&files, &arguments.out)?;
     anstream::println!("{} files in {}", count, arguments.out.display());
@@ -53,10 +69,10 @@ grub_platform\nif [ \"$grub_platform\" = \"efi\" ]; then\nmenuentry 'Boot from n
 else\nmenuentry 'Test memory' {\n\tlinux16 /boot/memtest86+x64.bin\n}\nfi\n";
 
 /// What is known of Ubuntu's own image without having it here.
-fn stock(machine: &Machine) -> BaseFacts {
+fn stock(machine: &Machine) -> Result<BaseFacts, Failure> {
     let release = machine.ubuntu.release.as_str();
-    let image = Catalog::builtin().ubuntu_image(release);
-    BaseFacts {
+    let image = lab::catalog()?.ubuntu_image(release);
+    Ok(BaseFacts {
         grub_cfg: STOCK_MENU.to_owned(),
         loopback_cfg: Some(STOCK_MENU.replace("  ---", "  iso-scan/filename=${iso_path} ---")),
         label: format!("Ubuntu-Server {release} LTS amd64"),
@@ -65,7 +81,7 @@ fn stock(machine: &Machine) -> BaseFacts {
         base_name: image
             .map(|image| image.file_name.clone())
             .unwrap_or_default(),
-    }
+    })
 }
 
 fn check_free(out: &Path) -> Done {

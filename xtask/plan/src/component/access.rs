@@ -10,6 +10,7 @@ use super::Subject;
 use crate::autoinstall::{Identity, Off, On, Password, Ssh};
 use crate::place::HOST_KEY;
 use crate::template::{render, verbatim};
+use crate::unit::Unit;
 use crate::{Secrets, TargetTree};
 
 /// The installer's section `identity`.
@@ -41,7 +42,7 @@ pub(crate) fn ssh(secrets: &Secrets) -> Result<Ssh> {
     })
 }
 
-pub(crate) fn lay_down(subject: &Subject<'_>, tree: &mut TargetTree) -> Result<()> {
+pub(crate) fn lay_down(subject: &Subject<'_>, tree: &mut TargetTree) -> Result<Option<Unit>> {
     let key = &subject.secrets.host_key;
     tree.file(
         HOST_KEY,
@@ -65,7 +66,8 @@ pub(crate) fn lay_down(subject: &Subject<'_>, tree: &mut TargetTree) -> Result<(
         0o440,
         render(sudoers, &sudo_context(subject.machine))?,
     )
-    .context("laying out sudo")
+    .context("laying out sudo")?;
+    Ok(None)
 }
 
 fn sudo_context(machine: &Machine) -> Context {

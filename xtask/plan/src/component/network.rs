@@ -6,11 +6,14 @@ use anyhow::{Context as _, Result, anyhow};
 use lab_machine::Machine;
 use lab_machine::section::network::{Network, Wifi as WifiSection};
 
-use crate::Secrets;
+use super::Subject;
 use crate::autoinstall::{
     AccessPoint, DhcpIdentifier, Ethernet, Everywhere, Match, NamePattern, NameServers, Netplan,
     NetplanVersion, Route, Wifi,
 };
+use crate::template::verbatim;
+use crate::unit::Unit;
+use crate::{Secrets, TargetTree};
 
 /// Our name for the wired card.
 const WIRED: &str = "lab-wired";
@@ -28,6 +31,18 @@ pub(crate) fn netplan(machine: &Machine, secrets: &Secrets) -> Result<Netplan> {
         ethernets,
         wifis,
     })
+}
+
+/// Answering to `NAME.local` is systemd-resolved's, which is there from the
+/// beginning: no package, no other daemon.
+pub(crate) fn lay_down(subject: &Subject<'_>, tree: &mut TargetTree) -> Result<Option<Unit>> {
+    if subject.machine.network.mdns {
+        let network = "etc/systemd/network/10-netplan-lab-wired.network.d/10-lab.conf";
+        for name in ["etc/systemd/resolved.conf.d/10-lab.conf", network] {
+            tree.file(name, 0o644, verbatim(name)?)?;
+        }
+    }
+    Ok(None)
 }
 
 fn ethernet(network: &Network) -> Ethernet {

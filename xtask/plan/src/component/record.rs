@@ -6,8 +6,9 @@ use anyhow::{Context as _, Result, bail};
 
 use super::Subject;
 use crate::TargetTree;
+use crate::unit::Unit;
 
-pub(crate) fn lay_down(subject: &Subject<'_>, tree: &mut TargetTree) -> Result<()> {
+pub(crate) fn lay_down(subject: &Subject<'_>, tree: &mut TargetTree) -> Result<Option<Unit>> {
     let machine = subject.machine;
     let mut json =
         serde_json::to_string_pretty(machine).context("writing the resolved description")?;
@@ -31,7 +32,7 @@ pub(crate) fn lay_down(subject: &Subject<'_>, tree: &mut TargetTree) -> Result<(
         };
         tree.file(path, 0o644, text.as_bytes())?;
     }
-    Ok(())
+    Ok(None)
 }
 
 /// The last part of a path, of plain characters: the path itself belongs to the

@@ -1,5 +1,4 @@
-//! The system underneath: kernel, time, logs, and the target that everything else
-//! comes below.
+//! The system underneath: kernel, time, logs, and what tells where the lab is.
 
 use anyhow::{Result, bail};
 use lab_machine::Machine;
@@ -10,6 +9,7 @@ use tera::Context;
 use super::Subject;
 use crate::autoinstall::{Kernel, KernelPackage};
 use crate::template::{render, verbatim};
+use crate::unit::Unit;
 use crate::{BaseFacts, TargetTree};
 
 /// The installer's section `kernel`.
@@ -29,25 +29,27 @@ pub(crate) fn kernel(machine: &Machine, base: &BaseFacts) -> Result<Kernel> {
     Ok(Kernel { package })
 }
 
-pub(crate) fn lay_down(subject: &Subject<'_>, tree: &mut TargetTree) -> Result<()> {
+pub(crate) fn lay_down(subject: &Subject<'_>, tree: &mut TargetTree) -> Result<Option<Unit>> {
     let machine = subject.machine;
     let mut context = Context::new();
     context.insert("machine", machine.identity.name.as_str());
     context.insert("user", machine.access.user.as_str());
     let journald = "etc/systemd/journald.conf.d/10-lab.conf";
     tree.file(journald, 0o644, verbatim(journald)?)?;
-    for name in ["etc/systemd/system/lab.target", "etc/issue.d/lab.issue"] {
-        tree.file(name, 0o644, render(name, &context)?)?;
+    let issue = "etc/issue.d/lab.issue";
+    tree.file(issue, 0o644, render(issue, &context)?)?;
+    // What the units write when they get somewhere; agetty shows a missing file as none.
+    tree.link("etc/issue.d/lab-status.issue", "/run/lab/issue")?;
+    for name in ["usr/local/bin/lab", "etc/update-motd.d/90-lab"] {
+        tree.file(name, 0o755, verbatim(name)?)?;
     }
-    tree.link(
-        "etc/systemd/system/multi-user.target.wants/lab.target",
-        "../lab.target",
-    )?;
     if !machine.ubuntu.ntp.is_empty() {
         let servers: Vec<&str> = machine.ubuntu.ntp.iter().map(NtpServer::as_str).collect();
         context.insert("servers", &servers.join(" "));
         let name = "etc/systemd/timesyncd.conf.d/10-lab.conf";
         tree.file(name, 0o644, render(name, &context)?)?;
     }
-    Ok(())
+    let state = "usr/lib/lab/state.sh";
+    tree.file(state, 0o644, verbatim(state)?)?;
+    Ok(None)
 }

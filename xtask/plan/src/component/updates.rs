@@ -6,8 +6,9 @@ use tera::Context;
 use super::Subject;
 use crate::TargetTree;
 use crate::template::render;
+use crate::unit::Unit;
 
-pub(crate) fn lay_down(subject: &Subject<'_>, tree: &mut TargetTree) -> Result<()> {
+pub(crate) fn lay_down(subject: &Subject<'_>, tree: &mut TargetTree) -> Result<Option<Unit>> {
     let machine = subject.machine;
     let updates = &machine.updates;
     let mut context = Context::new();
@@ -30,5 +31,6 @@ pub(crate) fn lay_down(subject: &Subject<'_>, tree: &mut TargetTree) -> Result<(
         &updates.snapshot.as_ref().map(ToString::to_string),
     );
     let name = "etc/apt/apt.conf.d/52lab-updates";
-    tree.file(name, 0o644, render(name, &context)?)
+    tree.file(name, 0o644, render(name, &context)?)?;
+    Ok(None)
 }

@@ -10,7 +10,7 @@ use std::process::Command;
 use lab_catalog::Catalog;
 use lab_machine::{Machine, Sources};
 pub use lab_not_run::not_run;
-use lab_plan::{BaseFacts, HostKey, ImageFiles, Secrets, image_tree};
+use lab_plan::{BaseFacts, HostKey, ImageFiles, Secrets};
 
 /// The Z440, as images/gpu-server describes it, with a fixed disk.
 pub const GPU_SERVER: &str = r#"
@@ -101,6 +101,22 @@ pub fn secrets(machine: &Machine) -> Secrets {
             .as_ref()
             .map(|_| WIFI_PASSPHRASE.to_owned()),
     }
+}
+
+/// Everything on the image, by the catalog as it is built in.
+pub fn image_tree(
+    machine: &Machine,
+    secrets: &Secrets,
+    base: &BaseFacts,
+    description: &[(String, String)],
+) -> anyhow::Result<ImageFiles> {
+    let subject = lab_plan::Subject {
+        machine,
+        catalog: Catalog::builtin(),
+        secrets,
+        description,
+    };
+    lab_plan::image_tree(&subject, base)
 }
 
 /// The whole image of a description.

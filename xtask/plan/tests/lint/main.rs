@@ -10,8 +10,8 @@ mod menu;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::{base, machine, secrets, variants};
-use lab_plan::{LintReport, Manifest, Status, image_tree, lint, place};
+use common::{base, image_tree, machine, secrets, variants};
+use lab_plan::{LintReport, Manifest, Status, lint, place};
 
 /// An image that can be spoilt.
 struct Image {

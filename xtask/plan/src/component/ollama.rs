@@ -1,0 +1,91 @@
+//! Ollama and its models.
+
+use anyhow::{Context as _, Result};
+use lab_machine::types::ModelName;
+use tera::Context;
+
+use super::Subject;
+use crate::TargetTree;
+use crate::template::{render, verbatim};
+use crate::unit::{Unit, Variable};
+
+const MODELS: &str = "etc/lab/ollama/models";
+const ENVIRONMENT: &str = "etc/lab/ollama/environment";
+const SERVICE: &str = "etc/systemd/system/ollama.service";
+
+pub(crate) fn lay_down(subject: &Subject<'_>, tree: &mut TargetTree) -> Result<Option<Unit>> {
+    let ollama = &subject.machine.ollama;
+    if !ollama.enabled {
+        return Ok(None);
+    }
+    let version = ollama.version;
+    let release = subject.catalog.ollama_release(version);
+    let release = release.with_context(|| {
+        format!("the catalog has no checksum of Ollama {version}: choose a version that it has")
+    })?;
+    let url = subject.catalog.ollama_url(version);
+    let url = url.with_context(|| format!("Ollama {version} has no archive"))?;
+    tree.file(MODELS, 0o644, models(subject)?)?;
+    tree.file(ENVIRONMENT, 0o644, environment(subject)?)?;
+    tree.file(SERVICE, 0o644, verbatim(SERVICE)?)?;
+    let needs = match subject.machine.driver.enabled {
+        true => "driver",
+        false => "base",
+    };
+    Ok(Some(Unit {
+        name: "ollama",
+        title: format!("Ollama {version}"),
+        needs: vec![needs],
+        follows: Vec::new(),
+        minutes: 120,
+        variables: vec![
+            ("version", Variable::text(&version)),
+            ("archive_url", Variable::text(&url)),
+            ("archive_sha256", Variable::text(&release.sha256)),
+            ("address", Variable::text(&local_address(ollama.listen))),
+            ("gpus", Variable::list(&ollama.gpus)),
+        ],
+        inputs: [MODELS, ENVIRONMENT, SERVICE].map(str::to_owned).to_vec(),
+        packages: Vec::new(),
+    }))
+}
+
+/// Where it is asked from the machine itself.
+fn local_address(listen: std::net::SocketAddr) -> std::net::SocketAddr {
+    match listen.ip() {
+        ip if !ip.is_unspecified() => listen,
+        std::net::IpAddr::V4(_) => ([127, 0, 0, 1], listen.port()).into(),
+        std::net::IpAddr::V6(_) => (std::net::Ipv6Addr::LOCALHOST, listen.port()).into(),
+    }
+}
+
+/// A line for each model: its name as Ollama lists it, the registry's URL of its
+/// family, its tag, and the digest of its manifest or `-`.
+fn models(subject: &Subject<'_>) -> Result<String> {
+    let line = |name: &ModelName| {
+        let (family, tag) = name
+            .as_str()
+            .split_once(':')
+            .unwrap_or((name.as_str(), "latest"));
+        let known = subject.catalog.model(name.as_str());
+        let digest = known.and_then(|model| model.manifest.as_ref());
+        let digest = digest.map_or("-".to_owned(), ToString::to_string);
+        let url = subject.catalog.model_manifest_url(name.as_str());
+        let base = url
+            .as_deref()
+            .and_then(|url| url.rsplit_once("/manifests/"));
+        let (base, _) = base.with_context(|| format!("{name} is no name of a model"))?;
+        Ok(format!("{family}:{tag} {base} {tag} {digest}\n"))
+    };
+    subject.machine.ollama.models.iter().map(line).collect()
+}
+
+fn environment(subject: &Subject<'_>) -> Result<String> {
+    let ollama = &subject.machine.ollama;
+    let mut context = Context::new();
+    context.insert("listen", &ollama.listen.to_string());
+    context.insert("keep_alive", &ollama.keep_alive_minutes);
+    // One model over all of its cards, where it was given more than one.
+    context.insert("spread", if ollama.gpus.len() > 1 { "1" } else { "0" });
+    render(ENVIRONMENT, &context)
+}

@@ -1,0 +1,73 @@
+//! A vendor's apt repository on the machine: its source in the form of deb822, and
+//! the pins that keep it from bringing anything else.
+
+use anyhow::Result;
+use lab_catalog::AptRepository;
+use lab_machine::Machine;
+
+use crate::TargetTree;
+use crate::unit::Package;
+
+/// Lays down the source, which the unit puts in its place together with the key,
+/// and the pins. Says which files these are.
+///
+/// # Errors
+///
+/// When a path is taken.
+pub(crate) fn lay_down(
+    repository: &AptRepository,
+    packages: &[Package],
+    machine: &Machine,
+    tree: &mut TargetTree,
+) -> Result<Vec<String>> {
+    let name = &repository.name;
+    let source = format!("etc/lab/apt/{name}.sources");
+    tree.file(source.as_str(), 0o644, stanza(repository, machine))?;
+    let pins = format!("etc/apt/preferences.d/lab-{name}");
+    tree.file(pins.as_str(), 0o644, preferences(repository, packages))?;
+    Ok(vec![source, pins])
+}
+
+fn stanza(repository: &AptRepository, machine: &Machine) -> String {
+    let mut text = format!(
+        "Types: deb\nURIs: {}\nSuites: {}\n",
+        repository.uri, repository.suite
+    );
+    // A flat repository has none, and apt refuses an empty line here.
+    if !repository.components.is_empty() {
+        text.push_str(&format!(
+            "Components: {}\n",
+            repository.components.join(" ")
+        ));
+    }
+    text.push_str("Architectures: amd64\n");
+    if machine.updates.snapshot.is_some() {
+        // The vendor's server has no snapshots, and APT::Snapshot asks all for one.
+        text.push_str("Snapshot: disable\n");
+    }
+    text.push_str(&format!(
+        "Signed-By: /etc/apt/keyrings/lab-{}.asc\n",
+        repository.name
+    ));
+    text
+}
+
+/// Ubuntu's packages stay Ubuntu's, and a described version stays until it is
+/// described otherwise (1001 goes back as well: apt_preferences(5)).
+fn preferences(repository: &AptRepository, packages: &[Package]) -> String {
+    let uri = repository.uri.split_once("://");
+    let host = uri.map_or(repository.uri.as_str(), |(_, rest)| rest);
+    let host = host.split('/').next().unwrap_or_default();
+    let mut text = format!("Package: *\nPin: origin {host}\nPin-Priority: 100\n");
+    for package in packages {
+        let (pin, priority) = match &package.version {
+            Some(version) => (format!("version {version}"), 1001),
+            None => (format!("origin {host}"), 600),
+        };
+        text.push_str(&format!(
+            "\nPackage: {}\nPin: {pin}\nPin-Priority: {priority}\n",
+            package.name
+        ));
+    }
+    text
+}
