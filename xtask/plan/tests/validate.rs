@@ -5,10 +5,13 @@
 mod common;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use common::{have, image, not_run, succeed, text_of, unpack, variants};
+use common::{
+    as_the_installer_reads, have, have_pyyaml, image, not_run, schema, succeed, text_of, unpack,
+    variants,
+};
 use lab_plan::{ImageFiles, place};
 use serde_json::{Value, json};
 use tempfile::tempdir;
@@ -23,49 +26,6 @@ fn images() -> Vec<(&'static str, ImageFiles)> {
 
 fn overlay(path: &str) -> String {
     format!("{}{path}", place::OVERLAY)
-}
-
-/// The installer reads YAML 1.1 with PyYAML, so that is what reads it here.
-fn as_the_installer_reads(text: &str, dir: &Path) -> Value {
-    let file = dir.join("file.yaml");
-    fs::write(&file, text).unwrap();
-    let script = "import sys, yaml, json; print(json.dumps(yaml.safe_load(open(sys.argv[1]))))";
-    serde_json::from_str(&succeed(
-        Command::new("python3").args(["-c", script]).arg(&file),
-    ))
-    .unwrap()
-}
-
-fn have_pyyaml(test: &str) -> bool {
-    if !have(test, &["python3"]) {
-        return false;
-    }
-    let there = Command::new("python3")
-        .args(["-c", "import yaml"])
-        .output()
-        .is_ok_and(|run| run.status.success());
-    if !there {
-        not_run(
-            test,
-            "python3 has no module yaml (Debian package python3-yaml)",
-        );
-    }
-    there
-}
-
-/// A schema among the project's test data, which is not part of the repository.
-fn schema(test: &str, name: &str) -> Option<Value> {
-    let path: PathBuf = common::workspace().join("../shared/data").join(name);
-    match fs::read_to_string(&path) {
-        Ok(text) => Some(serde_json::from_str(&text).unwrap()),
-        Err(_) => {
-            not_run(
-                test,
-                &format!("the schema {name} is not beside the repository"),
-            );
-            None
-        }
-    }
 }
 
 /// Makes every object of a schema refuse keys that it does not know, but for
@@ -484,86 +444,6 @@ fn the_last_steps_lay_down_the_overlay_and_then_the_marker() {
             !run("files").status.success() && !run("marker").status.success(),
             "there is no system"
         );
-    }
-}
-
-/// What cloud-init is given for a machine with every secret, and for the plain one.
-fn clouds() -> Vec<(ImageFiles, Vec<u8>)> {
-    let cases = ["gpu-server", "password", "wifi", "static"];
-    let cases = variants()
-        .into_iter()
-        .filter(|(name, _)| cases.contains(name));
-    cases
-        .map(|(_, text)| {
-            let machine = common::machine(&text);
-            let secrets = common::secrets(&machine);
-            let subject = lab_plan::Subject {
-                machine: &machine,
-                catalog: lab_catalog::Catalog::builtin(),
-                secrets: &secrets,
-                description: &[("machine.toml".to_owned(), text)],
-            };
-            let files = lab_plan::cloud(&subject, lab_plan::Cloud::NoCloud).unwrap();
-            (files, lab_plan::seed(&subject).unwrap())
-        })
-        .collect()
-}
-
-#[test]
-fn cloud_inits_schemas_take_the_seed() {
-    const NAME: &str = "cloud_inits_schemas_take_the_seed";
-    let users = schema(NAME, "cloud-config-schema.json");
-    let network = schema(NAME, "network-config-v2-schema.json");
-    let (Some(users), Some(network), true) = (users, network, have_pyyaml(NAME)) else {
-        return;
-    };
-    let dir = tempdir().unwrap();
-    for (files, _) in clouds() {
-        for (name, rules, key) in [
-            ("user-data", &users, "runcmd"),
-            ("network-config", &network, "version"),
-        ] {
-            let rules = jsonschema::validator_for(rules).unwrap();
-            let mut read = as_the_installer_reads(&text_of(&files, name), dir.path());
-            // The schema knows no wireless network. netplan does, to which cloud-init
-            // hands all of this on as it is.
-            if let Some(map) = read.as_object_mut() {
-                map.remove("wifis");
-            }
-            let wrong: Vec<String> = rules
-                .iter_errors(&read)
-                .map(|error| error.to_string())
-                .collect();
-            assert!(wrong.is_empty(), "{name}: {wrong:#?}");
-            assert!(read.get(key).is_some(), "{name} has no {key}");
-        }
-    }
-}
-
-#[test]
-fn the_seed_is_a_volume_that_cloud_init_finds() {
-    const NAME: &str = "the_seed_is_a_volume_that_cloud_init_finds";
-    if !have(NAME, &["blkid", "mcopy"]) {
-        return;
-    }
-    let dir = tempdir().unwrap();
-    for (files, seed) in clouds() {
-        let path = dir.path().join("seed.img");
-        fs::write(&path, &seed).unwrap();
-        let said = succeed(Command::new("blkid").arg("-p").arg(&path));
-        assert!(
-            said.contains("LABEL=\"CIDATA\"") && said.contains("TYPE=\"vfat\""),
-            "{said}"
-        );
-        for (name, file) in files.iter() {
-            let read = Command::new("mcopy")
-                .arg("-i")
-                .arg(&path)
-                .args([&format!("::/{name}"), "-"])
-                .output()
-                .unwrap();
-            assert_eq!(read.stdout, file.bytes, "{name}");
-        }
     }
 }
 

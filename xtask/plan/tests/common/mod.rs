@@ -4,6 +4,7 @@
 
 pub mod bench;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -11,6 +12,7 @@ use lab_catalog::Catalog;
 use lab_machine::{Machine, Sources};
 pub use lab_not_run::not_run;
 use lab_plan::{BaseFacts, HostKey, ImageFiles, Secrets};
+use serde_json::Value;
 
 /// The Z440, as images/gpu-server describes it, with a fixed disk.
 pub const GPU_SERVER: &str = r#"
@@ -224,9 +226,9 @@ pub fn unpack(image: &ImageFiles, to: &Path) {
     use std::os::unix::fs::PermissionsExt as _;
     for (path, file) in image.iter() {
         let place = to.join(path);
-        std::fs::create_dir_all(place.parent().unwrap()).unwrap();
-        std::fs::write(&place, &file.bytes).unwrap();
-        std::fs::set_permissions(&place, std::fs::Permissions::from_mode(file.mode)).unwrap();
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        fs::write(&place, &file.bytes).unwrap();
+        fs::set_permissions(&place, fs::Permissions::from_mode(file.mode)).unwrap();
     }
 }
 
@@ -238,5 +240,49 @@ pub fn base() -> BaseFacts {
         has_hwe_kernel: true,
         base_sha256_hex: Some("97".repeat(32)),
         base_name: "ubuntu-24.04.5-live-server-amd64.iso".to_owned(),
+    }
+}
+
+/// The installer reads YAML 1.1 with PyYAML, so that is what reads it here.
+pub fn as_the_installer_reads(text: &str, dir: &Path) -> Value {
+    let file = dir.join("file.yaml");
+    fs::write(&file, text).unwrap();
+    let script = "import sys, yaml, json; print(json.dumps(yaml.safe_load(open(sys.argv[1]))))";
+    serde_json::from_str(&succeed(
+        Command::new("python3").args(["-c", script]).arg(&file),
+    ))
+    .unwrap()
+}
+
+/// Whether PyYAML is there.
+pub fn have_pyyaml(test: &str) -> bool {
+    if !have(test, &["python3"]) {
+        return false;
+    }
+    let there = Command::new("python3")
+        .args(["-c", "import yaml"])
+        .output()
+        .is_ok_and(|run| run.status.success());
+    if !there {
+        not_run(
+            test,
+            "python3 has no module yaml (Debian package python3-yaml)",
+        );
+    }
+    there
+}
+
+/// A schema among the project's test data, which is not part of the repository.
+pub fn schema(test: &str, name: &str) -> Option<Value> {
+    let path: PathBuf = workspace().join("../shared/data").join(name);
+    match fs::read_to_string(&path) {
+        Ok(text) => Some(serde_json::from_str(&text).unwrap()),
+        Err(_) => {
+            not_run(
+                test,
+                &format!("the schema {name} is not beside the repository"),
+            );
+            None
+        }
     }
 }
