@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use tempfile::TempDir;
 
-use crate::programs::run;
+use crate::harness::Shared;
 use crate::{Described, Upstreams};
 
 /// No command here takes longer, on a busy machine too.
@@ -24,6 +24,8 @@ pub struct Command {
     program: PathBuf,
     home: TempDir,
     name: String,
+    /// The hosts file that it sees instead of this computer's, and the authority that it trusts.
+    among: Option<(PathBuf, PathBuf)>,
 }
 
 /// How a command ended.
@@ -54,9 +56,10 @@ impl Command {
     pub fn new(described: &Described, upstreams: &Upstreams) -> Result<Self> {
         let home = tempfile::tempdir().context("making a home")?;
         let command = Self {
-            program: built()?,
+            program: lab_vendors::program_of("xtask", "xtask")?,
             name: described.name().to_owned(),
             home,
+            among: None,
         };
         let keys = command.keys();
         let catalog = command.home.path().join("catalog");
@@ -69,8 +72,44 @@ impl Command {
         for (name, text) in upstreams.catalog_files() {
             write(&catalog.join(name), text)?;
         }
+        let place = command.home.path().join("lab-probe");
+        fs::write(&place, probe()?).with_context(|| format!("writing {}", place.display()))?;
         command.describe(&described.text)?;
         Ok(command)
+    }
+
+    /// From now on the names of the upstreams lead to them, over TLS as they are certified.
+    ///
+    /// # Errors
+    ///
+    /// When the hosts file cannot be written.
+    pub fn among(&mut self, upstreams: &Upstreams) -> Result<()> {
+        let hosts = self.home.path().join("hosts");
+        let line = |name: &&str| format!("{} {name}\n", upstreams.address());
+        let lines: String = upstreams.hosts().iter().map(line).collect();
+        write(&hosts, &format!("127.0.0.1 localhost\n{lines}"))?;
+        self.among = Some((hosts, upstreams.authority().to_owned()));
+        Ok(())
+    }
+
+    /// From now on no name leads anywhere.
+    ///
+    /// # Errors
+    ///
+    /// When the hosts file cannot be written.
+    pub fn without_names(&mut self) -> Result<()> {
+        let hosts = self.home.path().join("hosts");
+        write(&hosts, "127.0.0.1 localhost\n")?;
+        Ok(())
+    }
+
+    /// One of the catalog's files, in place of the built-in one.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn catalog_file(&self, name: &str, text: &str) -> Result<()> {
+        write(&self.home.path().join("catalog").join(name), text)
     }
 
     /// Replaces the description's text.
@@ -104,7 +143,7 @@ impl Command {
     ///
     /// When it cannot be started, or does not end for minutes.
     pub fn run(&self, words: &[&str]) -> Result<Ended> {
-        self.start(words)?.end()
+        self.begin(words)?.end()
     }
 
     /// The same, for the machine behind this port here.
@@ -124,10 +163,15 @@ impl Command {
     pub fn start_to(&self, port: u16, words: &[&str]) -> Result<Running> {
         let host = format!("127.0.0.1:{port}");
         let words: Vec<&str> = words.iter().copied().chain(["--host", &host]).collect();
-        self.start(&words)
+        self.begin(&words)
     }
 
-    fn start(&self, words: &[&str]) -> Result<Running> {
+    /// Starts it without a terminal.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started.
+    pub fn begin(&self, words: &[&str]) -> Result<Running> {
         let output = tempfile::NamedTempFile::new_in(self.home.path())
             .context("making a file for what is printed")?;
         let (said, output) = output.keep().context("keeping what is printed")?;
@@ -142,7 +186,7 @@ impl Command {
     }
 
     fn process(&self, words: &[&str], out: File, err: File) -> std::io::Result<Child> {
-        std::process::Command::new(&self.program)
+        self.program()
             .args(words)
             .arg("--machine")
             .arg(self.description())
@@ -151,10 +195,28 @@ impl Command {
             .env("HOME", self.home.path())
             .env("LAB_STATE_DIR", self.home.path().join("state"))
             .env("LAB_CATALOG", self.home.path().join("catalog"))
+            .env("LAB_PROBE", self.home.path().join("lab-probe"))
             .stdin(Stdio::null())
             .stdout(out)
             .stderr(err)
             .spawn()
+    }
+
+    /// The program, where it is to see other names than this computer's in a mount namespace
+    /// of its own (unshare(1)).
+    fn program(&self) -> std::process::Command {
+        let Some((hosts, authority)) = &self.among else {
+            return std::process::Command::new(&self.program);
+        };
+        let mut command = std::process::Command::new("unshare");
+        command
+            .args(["--mount", "sh", "-c"])
+            .arg("mount --bind \"$0\" /etc/hosts && exec \"$@\"")
+            .arg(hosts)
+            .arg(&self.program)
+            .env("SSL_CERT_FILE", authority)
+            .env("LAB_CACHE_DIR", self.home.path().join("cache"));
+        command
     }
 
     fn keys(&self) -> PathBuf {
@@ -220,18 +282,15 @@ impl Drop for Running {
     }
 }
 
-/// Builds the program by Cargo, and says where it is.
-fn built() -> Result<PathBuf> {
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let words = ["build", "-p", "xtask", "--message-format=json"];
-    let said = run(&cargo, &words).context("building xtask")?;
-    let program = said.lines().find_map(|line| {
-        let message: serde_json::Value = serde_json::from_str(line).ok()?;
-        let this = message.pointer("/target/name")?.as_str()? == "xtask";
-        let place = message.pointer("/executable")?.as_str()?;
-        this.then(|| PathBuf::from(place))
+/// The probe, which is part of what lands on a machine: one build of it for all of a run,
+/// whatever is built meanwhile.
+pub(crate) fn probe() -> Result<&'static [u8]> {
+    static BUILT: Shared<Vec<u8>> = Shared::new();
+    let bytes = BUILT.get(|| {
+        let place = lab_vendors::program_of("lab-probe", "lab-probe")?;
+        fs::read(&place).with_context(|| format!("reading {}", place.display()))
     });
-    program.context("building xtask: Cargo named no program among what it made")
+    bytes.map(Vec::as_slice)
 }
 
 fn write(place: &Path, text: &str) -> Result<()> {

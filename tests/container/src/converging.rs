@@ -65,6 +65,25 @@ impl Guest {
         Ok(guest)
     }
 
+    /// Starts a machine with these cards, a medium and no network, and nothing of the lab.
+    ///
+    /// # Errors
+    ///
+    /// When Docker refuses, or the machine's world cannot be set up.
+    pub fn alone_among(
+        image: &(String, String),
+        described: &Described,
+        cdrom: &Path,
+        hardware: &Hardware,
+        upstreams: &Upstreams,
+    ) -> Result<Self> {
+        let files = files(described.scratch(), upstreams)?;
+        let guest = Self::alone(image, cdrom, &files)?;
+        guest.ok("sh /lab-test/setup.sh")?;
+        hardware.build_into(&guest)?;
+        Ok(guest)
+    }
+
     /// Starts a machine from a snapshot, in the network of the upstreams.
     ///
     /// # Errors

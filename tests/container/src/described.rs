@@ -7,7 +7,7 @@ use anyhow::{Context, Result, anyhow};
 use lab_catalog::Catalog;
 use lab_machine::Sources;
 use lab_plan::autoinstall::{Autoinstall, read};
-use lab_plan::{BaseFacts, HostKey, ImageFiles, Secrets, Subject, image_tree, place};
+use lab_plan::{BaseFacts, Enclosed, HostKey, ImageFiles, Secrets, Subject, image_tree, place};
 use tempfile::TempDir;
 
 use crate::KeyPair;
@@ -164,8 +164,10 @@ fn render(catalog: &Catalog, text: &str, host: &KeyPair, admin: &KeyPair) -> Res
         catalog,
         secrets: &secrets,
         description: &description,
+        probe: crate::command::probe()?,
+        lock: None,
     };
-    image_tree(&subject, &base).context("rendering the image")
+    image_tree(&subject, &base, Enclosed::default()).context("rendering the image")
 }
 
 fn write(files: &ImageFiles, folder: &Path) -> Result<()> {

@@ -1,6 +1,7 @@
 //! A container that stands for the machine.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -99,12 +100,13 @@ impl Guest {
             .with_exposed_port(22.tcp())
             .with_cmd(["/bin/sh", "-c", WITH_OWN_CGROUPS])
             .with_network(upstreams.network())
+            .with_hostname("gpu-server")
             .with_cgroupns_mode(CgroupnsMode::Private)
             .with_security_opt("seccomp=unconfined")
             .with_mount(Mount::tmpfs_mount("/run"))
             .with_mount(Mount::tmpfs_mount("/tmp"))
             .with_host_config_modifier(with_docker_inside);
-        for right in ["SYS_ADMIN", "NET_ADMIN", "NET_RAW", "SYS_PTRACE", "MKNOD"] {
+        for right in RIGHTS {
             request = request.with_cap_add(right);
         }
         for host in upstreams.hosts() {
@@ -118,6 +120,47 @@ impl Guest {
         let guest = Self::start(request, Ready::Login)?;
         guest.wait_for_systemd()?;
         Ok(guest)
+    }
+
+    /// Starts a container that stands for a machine with Docker in it and no network at all,
+    /// not even one without an answer.
+    ///
+    /// # Errors
+    ///
+    /// When Docker refuses, or systemd does not come up.
+    pub fn alone((name, tag): &(String, String), cdrom: &Path, files: &Path) -> Result<Self> {
+        let mut request = GenericImage::new(name, tag)
+            .with_cmd(["/bin/sh", "-c", WITH_OWN_CGROUPS])
+            .with_network("none")
+            .with_hostname("gpu-server")
+            .with_cgroupns_mode(CgroupnsMode::Private)
+            .with_security_opt("seccomp=unconfined")
+            .with_mount(Mount::tmpfs_mount("/run"))
+            .with_mount(Mount::tmpfs_mount("/tmp"))
+            .with_host_config_modifier(with_devices)
+            .with_copy_to("/cdrom", cdrom.to_path_buf())
+            .with_copy_to("/lab-test", files.to_path_buf());
+        for right in RIGHTS {
+            request = request.with_cap_add(right);
+        }
+        let guest = Self::start(request, Ready::Login)?;
+        guest.wait_for_systemd()?;
+        Ok(guest)
+    }
+
+    /// Plugs a machine that has no network into that of the upstreams.
+    ///
+    /// # Errors
+    ///
+    /// When Docker refuses.
+    pub fn plug_in(&self, upstreams: &Upstreams) -> Result<()> {
+        let id = self.container.id();
+        run("docker", &["network", "disconnect", "none", id])?;
+        run("docker", &["network", "connect", upstreams.network(), id])?;
+        let line = |name: &&str| format!("{} {name}\n", upstreams.address());
+        let hosts: String = upstreams.hosts().iter().map(line).collect();
+        self.ok(&format!("cat >>/etc/hosts <<'END'\n{hosts}END"))?;
+        Ok(())
     }
 
     /// Starts a container in which nothing runs.
@@ -220,6 +263,26 @@ impl Guest {
         self.wait_for_systemd()
     }
 
+    /// Starts the machine again whenever it has ended by itself, as a machine does that was
+    /// told to restart, until `done` says so.
+    ///
+    /// # Errors
+    ///
+    /// When it does not come up again.
+    pub fn restarts_until(&self, done: &AtomicBool) -> Result<()> {
+        while !done.load(Ordering::Acquire) {
+            if !self
+                .container
+                .is_running()
+                .context("asking for the container")?
+            {
+                self.start_again()?;
+            }
+            sleep(Duration::from_millis(100));
+        }
+        Ok(())
+    }
+
     /// Keeps the machine's disk as it is now.
     ///
     /// # Errors
@@ -260,6 +323,20 @@ impl Guest {
     pub fn ssh_port(&self) -> Result<u16> {
         let port = self.container.get_host_port_ipv4(22.tcp());
         port.context("asking for the published port of SSH")
+    }
+
+    /// The machine's own address in the network of the upstreams.
+    ///
+    /// # Errors
+    ///
+    /// When Docker does not say.
+    pub fn address(&self) -> Result<String> {
+        let form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
+        let said = run(
+            "docker",
+            &["inspect", "--format", form, self.container.id()],
+        )?;
+        Ok(said.trim().to_owned())
     }
 
     /// Where port 22 is published, as Docker says it.
@@ -316,6 +393,13 @@ const WITH_OWN_CGROUPS: &str = "for place in /sys/fs/cgroup /sys/fs/cgroup/*; do
 /// kernel's settings are those of the machine that runs the tests, and only to be read.
 fn with_docker_inside(config: &mut HostConfig) {
     only_loopback(config);
+    with_devices(config);
+}
+
+/// What dockerd needs to do in a container.
+const RIGHTS: [&str; 5] = ["SYS_ADMIN", "NET_ADMIN", "NET_RAW", "SYS_PTRACE", "MKNOD"];
+
+fn with_devices(config: &mut HostConfig) {
     config.device_cgroup_rules = Some(vec!["a *:* rwm".to_owned()]);
     let read = [
         "bus",

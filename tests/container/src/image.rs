@@ -98,7 +98,11 @@ fn build(image: &str) -> Result<()> {
 
 /// The mirror of Debian that apt uses here. Where there is none, as on Ubuntu, mmdebstrap
 /// takes Debian's own.
-pub(crate) fn mirror() -> Result<Option<String>> {
+///
+/// # Errors
+///
+/// When apt cannot be asked.
+pub fn mirror() -> Result<Option<String>> {
     let wanted = ["indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(REPO_URI)"];
     let list = run("apt-get", &wanted)?;
     let mirror = list

@@ -15,6 +15,7 @@ pub mod harness;
 mod image;
 mod installed;
 mod keys;
+mod offline;
 mod programs;
 mod ssh;
 mod upstream;
@@ -23,33 +24,11 @@ pub use command::{Command, Ended, Running};
 pub use described::{Described, PASSWORD, PASSWORD_MACHINE};
 pub use guest::{Guest, Said, Snapshot};
 pub use hardware::Hardware;
-pub use image::ready;
+pub use image::{mirror as debian_mirror, ready};
 pub use installed::{account, lay_down, quoted};
 pub use keys::KeyPair;
 pub use lab_not_run::not_run;
+pub use offline::{archives, keys_of, laid_down_from_image, taken_apart};
 pub use programs::{missing, missing_for_upstreams};
 pub use ssh::{Answer, Ssh};
 pub use upstream::{Active, DRIVER, Fault, NEW_DRIVER, Upstreams, Vendor};
-
-/// Programs that these tests run outside the container, each with the Debian package that
-/// has it. Without one of them every test reads `NOT RUN`.
-pub const TEST_PACKAGES: &[(&str, &str)] = &[
-    ("docker", "docker.io"),
-    ("mmdebstrap", "mmdebstrap"),
-    ("apt-get", "apt"),
-    ("ssh", "openssh-client"),
-    ("ssh-keygen", "openssh-client"),
-    ("ssh-keyscan", "openssh-client"),
-];
-
-/// What the upstreams of a converging machine need besides.
-pub const UPSTREAM_PACKAGES: &[(&str, &str)] = &[
-    ("apt-ftparchive", "apt-utils"),
-    ("docker-registry", "docker-registry"),
-    ("dpkg-deb", "dpkg"),
-    ("gpg", "gpg"),
-    ("curl", "curl"),
-    ("nginx", "nginx"),
-    ("openssl", "openssl"),
-    ("zstd", "zstd"),
-];

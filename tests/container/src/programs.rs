@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{TEST_PACKAGES, UPSTREAM_PACKAGES};
+use lab_not_run::programs::{CONTAINER, UPSTREAMS};
 
 /// How long a server may take to come up, on a busy machine too.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -16,13 +16,13 @@ const ANSWER: Duration = Duration::from_secs(30);
 /// What is missing to run containers here, in words; nothing when all is there.
 #[must_use]
 pub fn missing() -> Option<String> {
-    missing_of(TEST_PACKAGES).or_else(missing_docker)
+    missing_of(CONTAINER).or_else(missing_docker)
 }
 
 /// What is missing to run upstreams and a machine among them here.
 #[must_use]
 pub fn missing_for_upstreams() -> Option<String> {
-    missing_of(&[TEST_PACKAGES, UPSTREAM_PACKAGES].concat()).or_else(missing_docker)
+    missing_of(&[CONTAINER, UPSTREAMS].concat()).or_else(missing_docker)
 }
 
 fn missing_of(packages: &[(&str, &str)]) -> Option<String> {

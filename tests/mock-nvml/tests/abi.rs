@@ -275,3 +275,29 @@ fn the_library_has_the_name_that_programs_ask_for() {
     let name = b"libnvidia-ml.so.1\0";
     assert!(bytes.windows(name.len()).any(|window| window == name));
 }
+
+#[test]
+fn what_nvtop_asks_for_has_an_answer() {
+    let (library, _folder) = over_z440();
+    let device = third_card(&library);
+    let (mut percent, mut sampled) = (9, 0);
+    for busy in [
+        call!(
+            library,
+            nvmlDeviceGetEncoderUtilization(device, &raw mut percent, &raw mut sampled)
+        ),
+        call!(
+            library,
+            nvmlDeviceGetDecoderUtilization(device, &raw mut percent, &raw mut sampled)
+        ),
+        call!(
+            library,
+            nvmlDeviceGetPcieThroughput(device, 1, &raw mut percent)
+        ),
+    ] {
+        assert_eq!((busy, percent), (0, 0));
+    }
+    assert!(sampled > 0);
+    let nowhere = call!(library, nvmlDeviceGetPcieThroughput(device, 1, null_mut()));
+    assert_eq!(nowhere, INVALID);
+}

@@ -4,6 +4,8 @@
 //! passed. It leaves a line in the file that the environment variable [`LIST`]
 //! names, and `cargo xtask test`, which sets it, counts the line and not the pass.
 
+pub mod programs;
+
 use std::fs::OpenOptions;
 use std::io::Write as _;
 

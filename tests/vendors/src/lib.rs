@@ -21,13 +21,29 @@ pub mod words;
 ///
 /// When Cargo cannot be run or the build fails.
 pub fn nvml_library() -> Result<PathBuf> {
-    let built = build(&["-p", "lab-mock-nvml", "--lib"])?;
-    let library = built
+    library("lab-mock-nvml")
+}
+
+/// Builds the mock of the CUDA driver and returns the library's file.
+///
+/// A program finds it under the name `libcuda.so.1`.
+///
+/// # Errors
+///
+/// When Cargo cannot be run or the build fails.
+pub fn cuda_library() -> Result<PathBuf> {
+    library("lab-mock-cuda")
+}
+
+fn library(package: &str) -> Result<PathBuf> {
+    let library = build()?
         .into_iter()
-        .filter(|artifact| artifact.target.kind.iter().any(|kind| kind == "cdylib"))
+        .filter(|artifact| artifact.is_of(package) && artifact.has_kind("cdylib"))
         .flat_map(|artifact| artifact.filenames)
         .find(|file| file.extension().is_some_and(|end| end == "so"));
-    library.context("building lab-mock-nvml: Cargo named no shared library among what it made")
+    library.with_context(|| {
+        format!("building {package}: Cargo named no shared library among what it made")
+    })
 }
 
 /// Builds the stand-in of this name and returns the program's file.
@@ -36,10 +52,19 @@ pub fn nvml_library() -> Result<PathBuf> {
 ///
 /// When there is no such stand-in, Cargo cannot be run or the build fails.
 pub fn program(name: &str) -> Result<PathBuf> {
-    let built = build(&["-p", "lab-vendors", "--bin", name])?;
-    let program = built
+    program_of("lab-vendors", name)
+}
+
+/// Builds a program of a package of this workspace and returns its file.
+///
+/// # Errors
+///
+/// When there is no such program, Cargo cannot be run or the build fails.
+pub fn program_of(package: &str, name: &str) -> Result<PathBuf> {
+    let program = build()?
         .into_iter()
-        .filter(|artifact| artifact.target.name == name)
+        .filter(|artifact| artifact.is_of(package) && artifact.has_kind("bin"))
+        .filter(|artifact| artifact.target.name == name && !artifact.profile.test)
         .find_map(|artifact| artifact.executable);
     program.with_context(|| format!("building {name}: Cargo named no program among what it made"))
 }
@@ -47,7 +72,9 @@ pub fn program(name: &str) -> Result<PathBuf> {
 /// What Cargo says of a thing that it made, as far as it matters here.
 #[derive(Deserialize)]
 struct Artifact {
+    package_id: String,
     target: Target,
+    profile: Profile,
     filenames: Vec<PathBuf>,
     executable: Option<PathBuf>,
 }
@@ -58,18 +85,43 @@ struct Target {
     kind: Vec<String>,
 }
 
+#[derive(Deserialize)]
+struct Profile {
+    test: bool,
+}
+
+impl Artifact {
+    /// Whether it is of that package. An identity ends in `#NAME@VERSION`.
+    fn is_of(&self, package: &str) -> bool {
+        let name = self.package_id.rsplit_once('#').map(|(_, name)| name);
+        name.and_then(|name| name.split('@').next()) == Some(package)
+    }
+
+    fn has_kind(&self, kind: &str) -> bool {
+        self.target.kind.iter().any(|one| one == kind)
+    }
+}
+
 /// Runs Cargo and returns what it made, or found made already.
-fn build(what: &[&str]) -> Result<Vec<Artifact>> {
+///
+/// All of the workspace: Cargo gives a dependency the features that all packages of one
+/// build ask for, and a build of some of them would make half of the tree a second time.
+fn build() -> Result<Vec<Artifact>> {
+    let words = [
+        "build",
+        "--workspace",
+        "--all-targets",
+        "--message-format=json",
+    ];
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let said = Command::new(&cargo)
-        .args(["build", "--message-format=json"])
-        .args(what)
+        .args(words)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
-        .with_context(|| format!("running {} build {}", cargo.display(), what.join(" ")))?;
+        .with_context(|| format!("running {} {}", cargo.display(), words.join(" ")))?;
     if !said.status.success() {
         let reason = String::from_utf8_lossy(&said.stderr);
-        bail!("cargo build {}: {}\n{reason}", what.join(" "), said.status);
+        bail!("cargo {}: {}\n{reason}", words.join(" "), said.status);
     }
     let messages = String::from_utf8_lossy(&said.stdout);
     // Messages of other kinds lack these fields.

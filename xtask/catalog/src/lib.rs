@@ -15,6 +15,7 @@
 //! ```
 
 mod apt;
+mod archive;
 mod driver;
 mod gpu;
 mod notebook;
@@ -28,6 +29,7 @@ mod value;
 mod workstation;
 
 pub use apt::{AptRepository, PinnedPackage};
+pub use archive::Archive;
 pub use driver::{Availability, Branch, BranchStatus, CudaFloor, DriverBranch, KernelModule};
 pub use gpu::{Architecture, Chip, Gpu, OpenModule, ProductLine};
 pub use notebook::{NotebookImage, Reason};
@@ -62,6 +64,7 @@ pub struct Catalog {
     drivers: OnceLock<driver::DriversFile>,
     toolkit: OnceLock<toolkit::ToolkitFile>,
     apt: OnceLock<BTreeMap<String, AptRepository>>,
+    archives: OnceLock<archive::ArchivesFile>,
     tensorflow: OnceLock<tensorflow::TensorFlowFile>,
     notebooks: OnceLock<notebook::NotebooksFile>,
     ollama: OnceLock<ollama::OllamaFile>,
@@ -112,6 +115,7 @@ impl Catalog {
             "drivers.toml" => set(&self.drivers, read(name, text)),
             "toolkit.toml" => set(&self.toolkit, read(name, text)),
             "apt.toml" => set(&self.apt, read(name, text).map(apt::resolve)),
+            "archives.toml" => set(&self.archives, read(name, text)),
             "tensorflow.toml" => set(&self.tensorflow, read(name, text)),
             "notebooks.toml" => set(&self.notebooks, read(name, text)),
             "ollama.toml" => set(&self.ollama, read(name, text)),
@@ -147,6 +151,13 @@ impl Catalog {
     pub(crate) fn apt(&self) -> &BTreeMap<String, AptRepository> {
         self.apt.get_or_init(|| {
             sound(read("apt.toml", include_str!("../data/apt.toml")).map(apt::resolve))
+        })
+    }
+
+    pub(crate) fn archives_file(&self) -> &archive::ArchivesFile {
+        self.archives.get_or_init(|| {
+            let text = include_str!("../data/archives.toml");
+            sound(read("archives.toml", text))
         })
     }
 
@@ -213,7 +224,6 @@ fn sound<T>(read: Result<T, String>) -> T {
 
 #[cfg(test)]
 mod tests {
-
     use super::{Catalog, GPUS};
 
     const CHIPS: &str = include_str!("../data/chips.toml");

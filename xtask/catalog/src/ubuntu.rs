@@ -136,9 +136,10 @@ struct RawImage {
     sha256: Sha256,
 }
 
+/// A key as the files have it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawKey {
+pub(crate) struct RawKey {
     fingerprint: Fingerprint,
     owner: String,
     base64: String,
@@ -172,7 +173,8 @@ impl RawRelease {
 }
 
 impl RawKey {
-    fn resolve(self) -> Option<PublicKey> {
+    /// The key; none where its bytes are no Base64.
+    pub(crate) fn resolve(self) -> Option<PublicKey> {
         Some(PublicKey {
             bytes: base64(&self.base64)?,
             fingerprint: self.fingerprint,
@@ -252,10 +254,10 @@ impl Catalog {
         images.find(|image| image.sha256 == sha256)
     }
 
-    /// The public key with that fingerprint.
+    /// The public key with that fingerprint, of images or of archives.
     #[must_use]
     pub fn public_key(&self, fingerprint: Fingerprint) -> Option<&PublicKey> {
-        let mut keys = self.ubuntu_file().keys.iter();
+        let mut keys = self.ubuntu_file().keys.iter().chain(self.archive_keys());
         keys.find(|key| key.fingerprint == fingerprint)
     }
 }

@@ -30,6 +30,7 @@ fn every_file_is_read_by_the_catalog() {
     assert!(!catalog().driver_branches().is_empty());
     assert!(!catalog().toolkit_releases().is_empty());
     assert!(catalog().apt_repositories().count() >= 2);
+    assert!(!catalog().archives().is_empty());
     assert!(!catalog().tensorflow_releases().is_empty());
     assert!(catalog().notebook_tags().count() > 0);
     assert!(!catalog().ollama_releases().is_empty());
@@ -37,6 +38,7 @@ fn every_file_is_read_by_the_catalog() {
     assert!(!catalog().workstations().is_empty());
     let read = [
         "apt",
+        "archives",
         "chips",
         "drivers",
         "gpus",

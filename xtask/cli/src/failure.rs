@@ -23,6 +23,31 @@ impl Failure {
         }
     }
 
+    /// The same where a command has no input that could be at fault: it could not run.
+    pub(crate) fn into_environment(self) -> Self {
+        match self {
+            Self::Input(error) | Self::Environment(error) => Self::Environment(error),
+            Self::Said => Self::Environment(anyhow::anyhow!("the description has errors")),
+        }
+    }
+
+    /// What is wrong, in words.
+    pub(crate) fn why(self) -> anyhow::Error {
+        match self {
+            Self::Input(error) | Self::Environment(error) => error,
+            Self::Said => anyhow::anyhow!("the description has errors"),
+        }
+    }
+
+    /// The same, with the machine that it is about.
+    pub(crate) fn within(self, host: &str) -> Self {
+        match self {
+            Self::Input(error) => Self::Input(error.context(host.to_owned())),
+            Self::Environment(error) => Self::Environment(error.context(host.to_owned())),
+            Self::Said => Self::Said,
+        }
+    }
+
     /// The input is at fault.
     pub(crate) fn input(why: impl std::fmt::Display) -> Self {
         Self::Input(anyhow::anyhow!("{why}"))

@@ -9,7 +9,7 @@ use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use rand_core::OsRng;
+use rand_core::{OsRng, RngCore as _};
 use ssh_key::{Algorithm, LineEnding, PrivateKey};
 
 use crate::failure::Failure;
@@ -45,6 +45,32 @@ pub(crate) fn admin_key(machine: &str) -> Result<KeyPair, Failure> {
     pair(machine, ADMIN, &format!("lab@{machine}"))
 }
 
+/// The file of the seed of the key that signs what an offline machine installs.
+const SEED: &str = "repository_seed";
+
+/// The seed of that key, made where there is none.
+pub(crate) fn repository_seed(machine: &str) -> Result<[u8; 32], Failure> {
+    let folder = folder(machine)?;
+    let path = folder.join(SEED);
+    if !path.exists() {
+        let mut seed = [0; 32];
+        OsRng
+            .try_fill_bytes(&mut seed)
+            .context("asking for random bytes")?;
+        store(&folder, &path, &hex::encode(seed))
+            .with_context(|| format!("making the key {}", path.display()))?;
+    }
+    let text = secret_text(&path).with_context(|| format!("reading the key {}", path.display()))?;
+    let mut seed = [0; 32];
+    hex::decode_to_slice(text.trim(), &mut seed).map_err(|_| {
+        Failure::input(format!(
+            "{} is no seed of a key (64 hexadecimal digits): remove it to have a new one made",
+            path.display()
+        ))
+    })?;
+    Ok(seed)
+}
+
 fn pair(machine: &str, name: &str, comment: &str) -> Result<KeyPair, Failure> {
     let folder = folder(machine)?;
     let path = folder.join(name);
@@ -56,17 +82,21 @@ fn pair(machine: &str, name: &str, comment: &str) -> Result<KeyPair, Failure> {
 }
 
 fn make(folder: &Path, path: &Path, comment: &str) -> anyhow::Result<()> {
+    let mut key = PrivateKey::random(&mut OsRng, Algorithm::Ed25519)?;
+    key.set_comment(comment);
+    store(folder, path, &key.to_openssh(LineEnding::LF)?)
+}
+
+/// Keeps a secret under a name that is not there yet.
+fn store(folder: &Path, path: &Path, secret: &str) -> anyhow::Result<()> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(folder)?;
-    let mut key = PrivateKey::random(&mut OsRng, Algorithm::Ed25519)?;
-    key.set_comment(comment);
-    let private = key.to_openssh(LineEnding::LF)?;
     // The temporary file is made with mode 0600, so the key is never readable
     // by others. Of two runs at once, the first one's key stays.
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(private.as_bytes())?;
+    file.write_all(secret.as_bytes())?;
     file.as_file().sync_all()?;
     match file.persist_noclobber(path) {
         Ok(_) => Ok(()),
@@ -75,7 +105,8 @@ fn make(folder: &Path, path: &Path, comment: &str) -> anyhow::Result<()> {
     }
 }
 
-fn read(path: &Path) -> anyhow::Result<KeyPair> {
+/// A secret's text, unless others may read it.
+fn secret_text(path: &Path) -> anyhow::Result<String> {
     let mode = fs::metadata(path)?.permissions().mode();
     if mode & 0o077 != 0 {
         bail!(
@@ -84,7 +115,11 @@ fn read(path: &Path) -> anyhow::Result<KeyPair> {
             path.display()
         );
     }
-    let text = fs::read_to_string(path)?;
+    Ok(fs::read_to_string(path)?)
+}
+
+fn read(path: &Path) -> anyhow::Result<KeyPair> {
+    let text = secret_text(path)?;
     let key = PrivateKey::from_openssh(&text)?;
     let public = key.public_key().to_openssh()?;
     // Made again each time, so that the line beside the key is always its own.

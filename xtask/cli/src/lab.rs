@@ -9,8 +9,8 @@ use anyhow::Context as _;
 use lab_catalog::{Catalog, Date};
 use lab_machine::{Diagnostic, Machine, Outcome, Severity, Sources};
 
-use crate::MachineArg;
 use crate::failure::Failure;
+use crate::{MachineArg, probe};
 
 /// A description that was found and read.
 pub(crate) struct Described {
@@ -150,6 +150,16 @@ fn described(images: &Path, name: &str) -> Result<PathBuf, Failure> {
     )))
 }
 
+/// The names of all machines of the checkout.
+pub(crate) fn machine_names() -> Result<Vec<String>, Failure> {
+    machines(&workspace()?.join("images"))
+}
+
+/// The store of everything that locks name.
+pub(crate) fn store() -> Result<lab_supply::store::Store, Failure> {
+    Ok(lab_supply::store::Store::open(&cache()?)?)
+}
+
 fn machines(images: &Path) -> Result<Vec<String>, Failure> {
     let entries = std::fs::read_dir(images)
         .with_context(|| format!("listing the machines in {}", images.display()))?;
@@ -222,7 +232,7 @@ fn read_text(path: &Path) -> Result<String, String> {
 
 /// Today, for the rules about the end of support. Nothing that is built depends
 /// on it.
-fn today() -> Date {
+pub(crate) fn today() -> Date {
     let days = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |past| past.as_secs() / 86_400);
@@ -260,12 +270,15 @@ pub(crate) fn subject<'a>(
     machine: &'a Machine,
     secrets: &'a lab_plan::Secrets,
     description: &'a [(String, String)],
+    lock: Option<&'a lab_lock::Lock>,
 ) -> Result<lab_plan::Subject<'a>, Failure> {
     Ok(lab_plan::Subject {
         machine,
         catalog: catalog()?,
         secrets,
         description,
+        probe: probe::program()?,
+        lock,
     })
 }
 

@@ -6,6 +6,10 @@ mod cmd;
 mod failure;
 mod keys;
 mod lab;
+mod locked;
+mod outside;
+mod payload;
+mod probe;
 mod programs;
 mod reach;
 mod secrets;
@@ -47,19 +51,29 @@ pub(crate) struct MachineArg {
     ///
     /// Without it: the only machine under images/, else gpu-server.
     #[arg(long, short, value_name = "NAME|FILE", env = "LAB_MACHINE")]
-    machine: Option<String>,
+    pub(crate) machine: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(cmd::init::Arguments),
     Check(cmd::check::Arguments),
     Explain(cmd::explain::Arguments),
     Render(cmd::render::Arguments),
     Seed(cmd::seed::Arguments),
     Diff(cmd::diff::Arguments),
     Apply(cmd::apply::Arguments),
+    Accept(cmd::accept::Arguments),
+    Report(cmd::report::Arguments),
+    Tunnel(cmd::tunnel::Arguments),
+    Lock(cmd::lock::Arguments),
+    Outdated(cmd::outdated::Arguments),
+    Sbom(cmd::sbom::Arguments),
+    Why(cmd::why::Arguments),
     Fetch(cmd::fetch::Arguments),
+    Cache(cmd::cache::Arguments),
     Iso(cmd::iso::Arguments),
+    Usb(cmd::usb::Arguments),
     Inspect(cmd::inspect::Arguments),
     Doctor(cmd::doctor::Arguments),
     Test(cmd::test::Arguments),
@@ -76,9 +90,19 @@ fn main() -> ExitCode {
         Command::Render(arguments) => cmd::render::run(&arguments),
         Command::Diff(arguments) => cmd::diff::run(&arguments),
         Command::Apply(arguments) => cmd::apply::run(&arguments),
+        Command::Accept(arguments) => cmd::accept::run(&arguments),
+        Command::Report(arguments) => cmd::report::run(&arguments),
+        Command::Tunnel(arguments) => cmd::tunnel::run(&arguments),
+        Command::Init(arguments) => cmd::init::run(&arguments),
         Command::Seed(arguments) => cmd::seed::run(&arguments),
+        Command::Lock(arguments) => cmd::lock::run(&arguments),
+        Command::Outdated(arguments) => cmd::outdated::run(&arguments),
+        Command::Sbom(arguments) => cmd::sbom::run(&arguments),
+        Command::Why(arguments) => cmd::why::run(&arguments),
+        Command::Cache(arguments) => cmd::cache::run(&arguments),
         Command::Fetch(arguments) => cmd::fetch::run(&arguments),
         Command::Iso(arguments) => cmd::iso::run(&arguments),
+        Command::Usb(arguments) => cmd::usb::run(&arguments),
         Command::Inspect(arguments) => cmd::inspect::run(&arguments),
         Command::Doctor(arguments) => cmd::doctor::run(&arguments),
         Command::Test(arguments) => cmd::test::run(&arguments),

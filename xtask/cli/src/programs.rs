@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use lab_not_run::programs::{BROWSER, CONTAINER, REMOTE, UPSTREAMS};
 use lab_standin::Need;
 
 /// One program or file, the Debian package that has it, and what needs it.
@@ -19,30 +20,6 @@ const VM: &[(&str, &str)] = &[
     ("sfdisk", "fdisk"),
     ("mke2fs", "e2fsprogs"),
 ];
-/// What the container tier makes its machine with. Docker itself is not among
-/// them: whether a daemon shall run is for the user to say.
-const CONTAINER: &[(&str, &str)] = &[
-    ("mmdebstrap", "mmdebstrap"),
-    ("ssh", "openssh-client"),
-    ("apt-ftparchive", "apt-utils"),
-    ("docker-registry", "docker-registry"),
-    ("dpkg-deb", "dpkg"),
-    ("curl", "curl"),
-    ("openssl", "openssl"),
-    ("zstd", "zstd"),
-    ("nginx", "nginx"),
-    ("gpg", "gpg"),
-    ("mcopy", "mtools"),
-];
-/// What commands over SSH are tried with: a server, an agent, networks that lose
-/// packets, and sudo that asks.
-const REMOTE: &[(&str, &str)] = &[
-    ("sshd", "openssh-server"),
-    ("ssh-agent", "openssh-client"),
-    ("sudo", "sudo"),
-    ("ip", "iproute2"),
-    ("iptables", "iptables"),
-];
 /// What images are checked and compared with.
 const IMAGE: &[(&str, &str)] = &[
     ("xorriso", "xorriso"),
@@ -51,6 +28,40 @@ const IMAGE: &[(&str, &str)] = &[
     ("mdir", "mtools"),
     ("nginx", "nginx"),
     ("gpg", "gnupg"),
+];
+
+/// What the training program is tried with; the rest of it comes by pip.
+const DCGAN: &[(&str, &str)] = &[
+    ("python3", "python3"),
+    ("chromium", "chromium"),
+    ("chromedriver", "chromium-driver"),
+];
+
+/// Python's module for environments, which Debian has in a package of its own.
+pub(crate) const VENV: Program = Program {
+    need: Need::Program("python3"),
+    package: "python3-venv",
+    for_what: "test --tier dcgan",
+};
+
+/// What the tests of repositories, registries and packages use.
+const SUPPLY: &[(&str, &str)] = &[
+    ("apt-ftparchive", "apt-utils"),
+    ("dpkg-deb", "dpkg"),
+    ("docker-registry", "docker-registry"),
+    ("gpg", "gnupg"),
+    ("nginx", "nginx"),
+    ("zstd", "zstd"),
+];
+
+/// What the tests of the USB stick use, on this computer and in a kernel of their own.
+const STICK: &[(&str, &str)] = &[
+    ("losetup", "mount"),
+    ("dmsetup", "dmsetup"),
+    ("sfdisk", "fdisk"),
+    ("mkfs.ext4", "e2fsprogs"),
+    ("busybox", "busybox"),
+    ("qemu-system-x86_64", "qemu-system-x86"),
 ];
 
 /// Everything that some command needs, by command.
@@ -69,17 +80,30 @@ pub(crate) fn all() -> Vec<Program> {
     let image = IMAGE
         .iter()
         .map(|(program, package)| (program, package, "test --tier unit"));
+    // Docker itself is not installed: whether a daemon shall run is for the user to say.
     let container = CONTAINER
         .iter()
+        .chain(UPSTREAMS)
+        .filter(|(program, _)| *program != "docker")
         .map(|(program, package)| (program, package, "test --tier container"));
     let vm = VM
         .iter()
         .map(|(program, package)| (program, package, "test --tier vm"));
     let remote = REMOTE
         .iter()
+        .chain(BROWSER)
         .map(|(program, package)| (program, package, "test --tier unit"));
-    let tests = tests.chain(image).chain(remote);
-    for (program, package, for_what) in tests.chain(container).chain(vm) {
+    let supply = SUPPLY
+        .iter()
+        .map(|(program, package)| (program, package, "test --tier unit"));
+    let stick = STICK
+        .iter()
+        .map(|(program, package)| (program, package, "test --tier vm"));
+    let dcgan = DCGAN
+        .iter()
+        .map(|(program, package)| (program, package, "test --tier dcgan"));
+    let tests = tests.chain(image).chain(remote).chain(supply).chain(dcgan);
+    for (program, package, for_what) in tests.chain(container).chain(vm).chain(stick) {
         programs.push(Program {
             need: Need::Program(program),
             package,

@@ -3,6 +3,7 @@
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
@@ -22,16 +23,16 @@ pub(crate) struct HostArg {
     /// The machine to reach, such as `gpu-server.local`, `admin@192.0.2.7:22` or a
     /// host of ~/.ssh/config.
     #[arg(long, value_name = "[USER@]HOST[:PORT]")]
-    host: Target,
+    pub(crate) host: Target,
     /// Sign in with this key and no other.
     #[arg(long, value_name = "FILE")]
-    identity: Option<PathBuf>,
+    pub(crate) identity: Option<PathBuf>,
 }
 
 /// A connection, and the way to root on it.
 pub(crate) struct Reached {
-    connection: Connection,
-    privilege: Privilege,
+    pub(crate) connection: Connection,
+    pub(crate) privilege: Privilege,
 }
 
 /// How long a quick command may take.
@@ -43,16 +44,46 @@ impl HostArg {
         self.host.to_string()
     }
 
+    /// A host that was taken from the command line in another way.
+    pub(crate) fn new(host: Target, identity: Option<PathBuf>) -> Self {
+        Self { host, identity }
+    }
+
+    /// Everything that connecting needs, read once: the machine's pinned key, and whom to
+    /// sign in as where nobody says.
+    pub(crate) fn connector(&self, machine: &Machine) -> Result<Connector, Failure> {
+        let name = machine.identity.name.as_str();
+        Ok(Connector {
+            endpoint: self.endpoint(Some(machine.access.user.as_str()))?,
+            pins: pins(machine)?,
+            identity: self.identity.clone(),
+            extra: vec![keys::folder(name)?.join(keys::ADMIN)],
+        })
+    }
+
+    /// The same for a machine that nothing describes yet, as ssh itself would connect: its
+    /// host key is known from known_hosts, or is shown and asked for.
+    pub(crate) fn unknown(&self) -> Result<Connector, Failure> {
+        Ok(Connector {
+            endpoint: self.endpoint(None)?,
+            pins: Vec::new(),
+            identity: self.identity.clone(),
+            extra: Vec::new(),
+        })
+    }
+
     /// Where that is, and as whom: where nobody says, as the machine's own administrator.
-    fn endpoint(&self, machine: &Machine) -> Result<Endpoint, Failure> {
+    fn endpoint(&self, administrator: Option<&str>) -> Result<Endpoint, Failure> {
         let config = SshConfig::of_this_user();
         let mut target = self.host.clone();
-        match target.resolve(&config) {
-            Ok(endpoint) if target.user.is_some() || endpoint.user != config.local_user => {
-                return Ok(endpoint);
+        if let Some(administrator) = administrator {
+            match target.resolve(&config) {
+                Ok(endpoint) if target.user.is_some() || endpoint.user != config.local_user => {
+                    return Ok(endpoint);
+                }
+                // By itself ssh takes the local user's name, which may not even be known.
+                _ => target.user = Some(administrator.to_owned()),
             }
-            // By itself ssh takes the local user's name, which may not even be known.
-            _ => target.user = Some(machine.access.user.to_string()),
         }
         let endpoint = target.resolve(&config);
         endpoint.map_err(|error| Failure::Input(error.into()))
@@ -60,20 +91,54 @@ impl HostArg {
 
     /// Connects as the description's user, and finds the way to root.
     pub(crate) fn reach(&self, machine: &Machine) -> Result<Reached, Failure> {
-        let endpoint = self.endpoint(machine)?;
+        self.connector(machine)?.reach()
+    }
+}
+
+/// How one machine is connected to, as often as it takes.
+#[derive(Debug, Clone)]
+pub(crate) struct Connector {
+    endpoint: Endpoint,
+    pins: Vec<Pin>,
+    identity: Option<PathBuf>,
+    extra: Vec<PathBuf>,
+}
+
+/// Questions of several machines come one after the other.
+static ASKING: Mutex<()> = Mutex::new(());
+
+impl Connector {
+    /// Connects. Somebody is asked about an unknown key only where `ask` says so and there
+    /// is a terminal.
+    pub(crate) fn connect(&self, ask: bool) -> Result<Connection, ConnectError> {
         let trust = Trust {
-            pinned: pins(machine)?,
-            ask: std::io::stdin().is_terminal().then_some(&ask_about_key),
+            pinned: self.pins.clone(),
+            ask: (ask && std::io::stdin().is_terminal()).then_some(&ask_about_key),
         };
         let auth = Auth {
             agent: Auth::agent_of_this_user(),
             identity: self.identity.clone(),
-            extra: vec![keys::folder(machine.identity.name.as_str())?.join(keys::ADMIN)],
+            extra: self.extra.clone(),
             home: std::env::home_dir(),
             passphrase: None,
         };
-        let mut connection = Connection::connect(&endpoint, &trust, &auth, &Timeouts::default())
-            .map_err(explained)?;
+        Connection::connect(&self.endpoint, &trust, &auth, &Timeouts::default())
+    }
+
+    /// Connects; an unknown key is asked about.
+    pub(crate) fn sign_in(&self) -> Result<Connection, Failure> {
+        self.connect(true).map_err(explained)
+    }
+
+    /// Connects, and finds the way to root.
+    pub(crate) fn reach(&self) -> Result<Reached, Failure> {
+        Reached::of(self.sign_in()?)
+    }
+}
+
+impl Reached {
+    /// Finds the way to root over a connection.
+    pub(crate) fn of(mut connection: Connection) -> Result<Self, Failure> {
         let ask: Option<&dyn Fn(usize) -> Option<Secret>> = match std::io::stdin().is_terminal() {
             true => Some(&ask_for_password),
             false => None,
@@ -81,14 +146,17 @@ impl HostArg {
         let privilege = connection
             .privilege(ask)
             .map_err(|error| Failure::Environment(error.into()))?;
-        Ok(Reached {
+        Ok(Self {
             connection,
             privilege,
         })
     }
-}
 
-impl Reached {
+    /// The connection again.
+    pub(crate) fn into_connection(self) -> Connection {
+        self.connection
+    }
+
     /// Commands as root.
     pub(crate) fn sudo(&mut self) -> Result<Sudo<'_>, Failure> {
         let sudo = self.connection.sudo(&self.privilege);
@@ -158,6 +226,7 @@ fn explained(error: ConnectError) -> Failure {
 }
 
 fn ask_about_key(unknown: &UnknownKey<'_>) -> Answer {
+    let _turn = ASKING.lock().unwrap_or_else(PoisonError::into_inner);
     anstream::eprintln!(
         "Nothing is known of {}. It shows the key {} {}.\nCompare it with what the machine's console shows (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub).",
         unknown.host,
@@ -171,6 +240,7 @@ fn ask_about_key(unknown: &UnknownKey<'_>) -> Answer {
 }
 
 fn ask_for_password(attempt: usize) -> Option<Secret> {
+    let _turn = ASKING.lock().unwrap_or_else(PoisonError::into_inner);
     if attempt > 1 {
         anstream::eprintln!("sudo did not take it.");
     }

@@ -44,6 +44,11 @@ pub(crate) fn step(what: &str) {
     anstream::eprintln!("{STRONG}{what}{STRONG:#}");
 }
 
+/// Prints a small line of the way to standard error.
+pub(crate) fn aside(what: &str) {
+    anstream::eprintln!("  {what}");
+}
+
 /// How long something may take before its progress is shown.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How often a line of progress is printed where there is no terminal.

@@ -38,6 +38,7 @@ impl Home {
         command
             .env("CARGO_MANIFEST_DIR", env!("CARGO_MANIFEST_DIR"))
             .env_remove("LAB_MACHINE")
+            .env_remove("LAB_CATALOG")
             .env_remove("LAB_UBUNTU_MIRROR");
         command
     }
@@ -61,6 +62,23 @@ impl Home {
 }
 
 const DESCRIBED: &str = "machine.toml";
+
+#[test]
+fn a_catalog_that_is_not_there_is_said() {
+    let home = Home::new(SOUND);
+    let with = |folder: &Path| {
+        let mut check = home.command(&["check", "--machine", DESCRIBED]);
+        let output = check.env("LAB_CATALOG", folder).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let said = with(Path::new("/nonexistent"));
+    assert!(said.contains("LAB_CATALOG: /nonexistent"), "{said}");
+    let empty = home.path("empty");
+    fs::create_dir(&empty).unwrap();
+    let said = with(&empty);
+    assert!(said.contains("no file in it ends in .toml"), "{said}");
+}
 
 #[test]
 fn every_command_teaches() {
@@ -279,6 +297,7 @@ fn an_image_is_the_same_wherever_and_however_often_it_is_built() {
     let words = |out: &str, base: &str| {
         [
             "iso",
+            "--unlocked",
             "-m",
             DESCRIBED,
             "--base",
@@ -359,7 +378,16 @@ fn bad_bases_end_in_words_and_leave_nothing() {
     for (name, bytes, allow, told) in cases {
         let file = format!("{name}.iso");
         fs::write(home.path(&file), bytes).unwrap();
-        let mut words = vec!["iso", "-m", DESCRIBED, "--base", &file, "--out", "out.iso"];
+        let mut words = vec![
+            "iso",
+            "-m",
+            DESCRIBED,
+            "--unlocked",
+            "--base",
+            &file,
+            "--out",
+            "out.iso",
+        ];
         if *allow {
             words.push("--allow-unknown-base");
         }
@@ -382,6 +410,7 @@ fn bad_bases_end_in_words_and_leave_nothing() {
         1,
         &[
             "iso",
+            "--unlocked",
             "-m",
             DESCRIBED,
             "--base",
@@ -408,6 +437,7 @@ fn inspect_tells_a_spoilt_image() {
         0,
         &[
             "iso",
+            "--unlocked",
             "-m",
             DESCRIBED,
             "--base",

@@ -71,7 +71,14 @@ fn collect(tree: &mut Tree, root: &Path, dir: &Path) -> Result<()> {
             }
         };
         let mode = meta.permissions().mode() & 0o555;
-        tree.insert(name.parse()?, Entry { content, mode })?;
+        tree.insert(
+            name.parse()?,
+            Entry {
+                content,
+                mode,
+                listed: true,
+            },
+        )?;
     }
     Ok(())
 }

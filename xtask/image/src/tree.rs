@@ -28,6 +28,10 @@ pub struct Entry {
     pub content: Content,
     /// The permission bits (`0o7777` at most); the owner is always root.
     pub mode: u32,
+    /// Whether it gets a line in the base's list of checksums (`md5sum.txt`), which the live
+    /// system reads whole at every boot. A file that takes the place of a listed one has one
+    /// in any case.
+    pub listed: bool,
 }
 
 /// What a file holds.
@@ -72,6 +76,7 @@ impl Entry {
         Self {
             content: Content::Bytes(bytes.into()),
             mode: 0o444,
+            listed: true,
         }
     }
 
@@ -182,6 +187,7 @@ mod tests {
             let link = Entry {
                 content: Content::Symlink(target),
                 mode: 0o777,
+                listed: true,
             };
             assert!(tree.insert(path("l"), link).is_err());
         }

@@ -149,6 +149,36 @@ fn what_does_not_fit_is_refused_and_leaves_nothing() {
 }
 
 #[test]
+fn what_asks_for_no_line_has_none_unless_it_takes_a_listed_place() {
+    let Some(base) = base("what_asks_for_no_line_has_none", JOLIET) else {
+        return;
+    };
+    let unlisted = |bytes: &str| Entry {
+        listed: false,
+        ..Entry::bytes(bytes)
+    };
+    let mut tree = Tree::new();
+    for (path, entry) in [
+        ("lab/heavy", unlisted("gigabytes")),
+        ("lab/light", Entry::bytes("bytes")),
+        ("boot/grub/grub.cfg", unlisted("set timeout=5\n")),
+    ] {
+        tree.insert(path.parse().unwrap(), entry).unwrap();
+    }
+    let out = base.path("out.iso");
+    make(&base.iso, &out, &tree, None).unwrap();
+    let mut image = open(&out);
+    let list = image.read("md5sum.txt", 1 << 20).unwrap().unwrap();
+    let list = String::from_utf8(list).unwrap();
+    assert!(!list.contains("lab/heavy"), "{list}");
+    assert!(
+        list.contains("./lab/light") && list.contains("./boot/grub/grub.cfg"),
+        "{list}"
+    );
+    assert_eq!(image.read("lab/heavy", 100).unwrap().unwrap(), b"gigabytes");
+}
+
+#[test]
 fn files_beyond_4_gib_have_several_extents() {
     huge_file(
         "files_beyond_4_gib_have_several_extents",
@@ -182,6 +212,7 @@ fn huge_file(test: &str, len: u64, extents: usize) {
     let entry = Entry {
         content,
         mode: 0o444,
+        listed: true,
     };
     tree.insert("lab/huge".parse().unwrap(), entry).unwrap();
     tree.insert("lab/small".parse().unwrap(), Entry::bytes("small"))

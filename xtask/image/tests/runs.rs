@@ -95,6 +95,7 @@ fn tree_of(files: &[(&str, &Content)]) -> Tree {
         let entry = Entry {
             content: (*content).clone(),
             mode: 0o444,
+            listed: true,
         };
         tree.insert(path.parse().unwrap(), entry).unwrap();
     }

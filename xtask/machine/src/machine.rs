@@ -190,9 +190,12 @@ impl Machine {
             dcgan: Dcgan {
                 enabled: section.dcgan.enabled,
                 epochs: section.dcgan.epochs,
-                batch: section.dcgan.batch,
+                batch: (section.dcgan.batch).unwrap_or_else(|| section.dcgan.recipe.batch()),
+                samples: section.dcgan.samples,
                 checkpoint_every: section.dcgan.checkpoint_every,
                 seed: section.dcgan.seed,
+                recipe: section.dcgan.recipe,
+                precision: section.dcgan.precision,
                 strategy: section.dcgan.strategy,
                 port: section.dcgan.port,
                 gpus: choose(&section.dcgan.gpus, &cards, trains),

@@ -101,6 +101,15 @@ impl Sources {
         Ok(sources)
     }
 
+    /// A description whose texts are known, the most basic first; none without any.
+    pub fn of_texts(texts: &[(String, String)]) -> Option<Self> {
+        let mut sources = Self::default();
+        for (name, text) in texts {
+            sources.push(name.clone(), text.clone());
+        }
+        (!texts.is_empty()).then_some(sources)
+    }
+
     fn push(&mut self, name: String, text: String) {
         // One byte of air between two files keeps the end of one apart from the
         // beginning of the next.

@@ -187,11 +187,21 @@ const CASES: &[(&str, &str, &str)] = &[
         "[jupyter]\nimage = \"quay.io/jupyter/tensorflow-notebook:cuda-tensorflow-2.20.0\"",
     ),
     ("port-taken-twice", "[jupyter]", "[jupyter]\nport = 11434"),
-    ("dcgan-zero", "[dcgan]", "[dcgan]\nepochs = 0"),
+    ("dcgan-range", "[dcgan]", "[dcgan]\nbatch = 1"),
     (
         "dcgan-single-on-many",
         "[dcgan]",
         "[dcgan]\ngpus = [\"gtx1050ti\", \"k2200\"]",
+    ),
+    (
+        "dcgan-mirrored-on-one",
+        "[dcgan]",
+        "[dcgan]\ngpus = [\"gtx1050ti\"]\nstrategy = \"mirrored\"",
+    ),
+    (
+        "dcgan-slow-precision",
+        "[dcgan]",
+        "[dcgan]\nprecision = \"float16\"",
     ),
 ];
 

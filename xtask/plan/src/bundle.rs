@@ -2,8 +2,6 @@
 //! and cloud-init unpacks. It holds what the image has under `/lab` for the
 //! installer's last step, so that one script lays files down everywhere.
 
-use std::io::Write as _;
-
 use anyhow::{Context as _, Result};
 use flate2::{Compression, GzBuilder};
 
@@ -57,7 +55,6 @@ pub fn bundle(subject: &Subject<'_>) -> Result<Vec<u8>> {
             .append_data(&mut header, name, file.bytes.as_slice())
             .with_context(|| format!("packing {path}"))?;
     }
-    let mut zip = archive.into_inner().context("packing the files")?;
-    zip.flush().context("packing the files")?;
+    let zip = archive.into_inner().context("packing the files")?;
     zip.finish().context("packing the files")
 }

@@ -31,17 +31,21 @@ const ARCHIVE: &str = "/var/lib/lab/seed.tar.gz";
 
 /// Lays down and starts. A second run, which cloud-init does not make by itself,
 /// would lay the same files down again.
-const LAY_DOWN: &str = "set -e
+fn lay_down() -> String {
+    format!(
+        "set -e
 umask 077
 seed=/var/lib/lab/seed
 rm -rf $seed && mkdir -p $seed
-tar -xzf /var/lib/lab/seed.tar.gz -C $seed
+tar -xzf {ARCHIVE} -C $seed
 sh $seed/lay-down files /
 sh $seed/lay-down marker /
-rm -rf $seed /var/lib/lab/seed.tar.gz
+rm -rf $seed {ARCHIVE}
 systemctl daemon-reload
 systemctl start --no-block lab.target
-";
+"
+    )
+}
 
 /// cloud-init's user-data (docs.cloud-init.io, "Module reference").
 #[derive(Serialize)]
@@ -57,7 +61,7 @@ struct UserData {
     ssh_keys: BTreeMap<&'static str, String>,
     package_update: bool,
     write_files: [WriteFile; 1],
-    runcmd: [[&'static str; 3]; 1],
+    runcmd: [[String; 3]; 1],
 }
 
 #[derive(Serialize)]
@@ -154,7 +158,7 @@ fn user_data(subject: &Subject<'_>) -> Result<UserData> {
             encoding: "b64",
             content: STANDARD.encode(bundle(subject)?),
         }],
-        runcmd: [["sh", "-c", LAY_DOWN]],
+        runcmd: [["sh".to_owned(), "-c".to_owned(), lay_down()]],
     })
 }
 

@@ -19,30 +19,19 @@ use crate::{LaidUnit, Landing, Overlay, Package};
 ///
 /// When the script is not part of the program.
 pub fn survey(overlay: &Overlay) -> Result<String> {
-    let mut script = verbatim("lab/survey")?.replace(
-        "\ndone\nfor kind in",
-        "\ndone <<'WANTED'\n@\nWANTED\nfor kind in",
-    );
-    let mut wanted: Vec<String> = Vec::new();
-    wanted.extend(
-        overlay
-            .tree
-            .entries()
-            .map(|(path, _)| format!("file {path}")),
-    );
+    let script = verbatim("lab/survey")?;
+    let files = overlay.tree.entries().map(|(path, _)| ("file", path));
     let packages = overlay.units.iter().flat_map(|unit| &unit.packages);
-    wanted.extend(packages.map(|package| format!("package {}", package.name)));
-    wanted.extend(
-        overlay
-            .units
-            .iter()
-            .map(|unit| format!("unit {}", unit.name)),
-    );
-    if !script.contains("\n@\n") {
-        bail!("the script that asks has no place for its list");
-    }
-    script = script.replace("\n@\n", &format!("\n{}\n", wanted.join("\n")));
-    Ok(script)
+    let packages = packages.map(|package| ("package", package.name.as_str()));
+    let units = overlay
+        .units
+        .iter()
+        .map(|unit| ("unit", unit.name.as_str()));
+    let wanted = files.chain(packages).chain(units);
+    let wanted: Vec<String> = wanted
+        .map(|(kind, name)| format!("{kind} {name}"))
+        .collect();
+    Ok(script.replace("\n@wanted@\n", &format!("\n{}\n", wanted.join("\n"))))
 }
 
 /// What kind of thing differs.
@@ -83,8 +72,6 @@ pub struct Drift {
     pub set_up_again: Vec<String>,
     /// Files whose content differs, for who wants to see how.
     pub changed_files: Vec<String>,
-    /// Files that would be removed.
-    pub left_over: Vec<String>,
     /// The number of the generation that is in place; none where there is no lab.
     pub generation: Option<u32>,
     /// Whether an apply was cut off and is not finished.
@@ -152,7 +139,7 @@ impl<'a> Answer<'a> {
         for line in text.lines() {
             let fields: Vec<&str> = line.split('\t').collect();
             match fields.as_slice() {
-                ["stat", kind, mode, owner, _size, path] => {
+                ["stat", kind, mode, owner, path] => {
                     answer.stats.insert(path, (kind, mode, owner));
                 }
                 ["digest", digest, path] => {
@@ -222,7 +209,6 @@ pub fn drift(machine: &Machine, overlay: &Overlay, answer: &str) -> Result<Drift
     }
     for path in &answer.left {
         drift.add(Part::File, path, "is there", "not described any more");
-        drift.left_over.push((*path).to_owned());
     }
     for unit in &overlay.units {
         for package in &unit.packages {
@@ -283,9 +269,6 @@ fn compare_file(path: &str, landing: &Landing, answer: &Answer<'_>, drift: &mut 
     }
 }
 
-/// Units that hold their packages, so that no upgrade moves them.
-const HOLDS: [&str; 3] = ["docker", "driver", "toolkit"];
-
 fn compare_package(unit: &LaidUnit, package: &Package, answer: &Answer<'_>, drift: &mut Drift) {
     let name = package.name.as_str();
     let should = match &package.version {
@@ -296,7 +279,7 @@ fn compare_package(unit: &LaidUnit, package: &Package, answer: &Answer<'_>, drif
     let is = match answer.packages.get(name) {
         // `ii`, or `hi` where it is held.
         Some((status, version)) if status.ends_with('i') => {
-            if HOLDS.contains(&unit.name.as_str()) && !answer.held.contains(name) {
+            if unit.held && !answer.held.contains(name) {
                 drift.add(Part::Package, name, "may be upgraded", "held");
                 drift.undone(unit, answer);
             }

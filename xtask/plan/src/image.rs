@@ -10,23 +10,49 @@ use crate::autoinstall::{
 use crate::component::{access, disk, network, system};
 use crate::manifest::Manifest;
 use crate::template::verbatim;
-use crate::{BaseFacts, ImageFiles, Secrets, Subject, bundle, guard, menu, overlay, place};
+use crate::{
+    BaseFacts, ImageFiles, Payload, Secrets, Subject, bundle, guard, menu, overlay, place,
+};
 
-/// Everything that the lab puts on the image, as it will stand there.
+/// What goes onto an image besides what the description says.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Enclosed<'a> {
+    /// Everything that a machine without a network needs.
+    pub payload: Option<&'a Payload>,
+    /// The list of what is locked, in a form for programs.
+    pub inventory: Option<&'a str>,
+}
+
+/// Everything that the lab puts on the image, as it will stand there. A payload's files are
+/// listed; whoever writes the image adds them below [`place::OFFLINE`].
 ///
 /// # Errors
 ///
 /// When the secrets are not those that the description refers to, when one of
-/// them could not do its work, or when the base lacks a kernel or a menu.
-pub fn image_tree(subject: &Subject<'_>, base: &BaseFacts) -> Result<ImageFiles> {
+/// them could not do its work, when the base lacks a kernel or a menu, or when the
+/// payload is not of the subject's lock.
+pub fn image_tree(
+    subject: &Subject<'_>,
+    base: &BaseFacts,
+    enclosed: Enclosed<'_>,
+) -> Result<ImageFiles> {
     let Subject {
         machine, secrets, ..
     } = *subject;
+    let Enclosed { payload, inventory } = enclosed;
     let overlay = overlay(subject)?.tree;
     let mut files = ImageFiles::default();
-    let hides = add_installer_files(&mut files, machine, secrets, base)?;
+    let offline = payload.is_some();
+    let hides = add_installer_files(&mut files, machine, secrets, base, offline)?;
     add_scripts(&mut files, machine)?;
     bundle::add(&mut files, subject, &overlay)?;
+    if let Some(payload) = payload {
+        payload.check(subject.lock)?;
+        files.insert(place::OFFLINE_LIST, 0o644, payload.list())?;
+    }
+    if let Some(inventory) = inventory {
+        files.insert(place::SBOM, 0o644, inventory)?;
+    }
     let (grub, loopback) = menu::menus(machine, base).context("making the menu")?;
     files.insert(place::GRUB_CFG, 0o644, grub)?;
     if let Some(loopback) = loopback {
@@ -39,6 +65,7 @@ pub fn image_tree(subject: &Subject<'_>, base: &BaseFacts) -> Result<ImageFiles>
         machine.digest(),
         base,
         secret,
+        payload,
     );
     files.insert(place::MANIFEST, 0o644, manifest.to_json()?)?;
     Ok(files)
@@ -50,8 +77,10 @@ fn add_installer_files(
     machine: &Machine,
     secrets: &Secrets,
     base: &BaseFacts,
+    offline: bool,
 ) -> Result<bool> {
-    let autoinstall = autoinstall(machine, secrets, base)?;
+    let mut autoinstall = autoinstall(machine, secrets, base)?;
+    autoinstall.late_commands = late_commands(offline);
     let hides = autoinstall.storage.layout.password.is_some()
         || autoinstall.identity.password != Password::Locked
         || !autoinstall.network.wifis.is_empty();
@@ -100,10 +129,19 @@ pub(crate) fn guard_commands() -> Vec<Vec<String>> {
     vec![guard_command("install"), passed]
 }
 
-pub(crate) fn lay_down_command(what: &str) -> Vec<String> {
+fn lay_down_command(what: &str) -> Vec<String> {
     ["sh", &on_cdrom(place::LAY_DOWN), what, "/target"]
         .map(str::to_owned)
         .to_vec()
+}
+
+/// What runs at the end. The marker is last: what it stands for is then there.
+pub(crate) fn late_commands(offline: bool) -> Vec<Vec<String>> {
+    let steps: &[&str] = match offline {
+        true => &["files", "offline", "marker"],
+        false => &["files", "marker"],
+    };
+    steps.iter().map(|what| lay_down_command(what)).collect()
 }
 
 fn asks_everything(early_commands: Vec<Vec<String>>) -> Interactive {
@@ -139,7 +177,7 @@ fn autoinstall(machine: &Machine, secrets: &Secrets, base: &BaseFacts) -> Result
         ssh: access::ssh(secrets)?,
         drivers: Drivers { install: Off },
         updates: Updates::Security,
-        late_commands: vec![lay_down_command("files"), lay_down_command("marker")],
+        late_commands: late_commands(false),
         error_commands: vec![guard_command("failed")],
         shutdown: Shutdown::Reboot,
     })

@@ -18,25 +18,31 @@ mod drift;
 mod guard;
 mod image;
 pub mod lint;
+mod locked;
 mod manifest;
 mod menu;
+mod payload;
 mod secrets;
 mod source;
 mod template;
 mod tree;
 mod unit;
+mod wanted;
 
 pub use base::BaseFacts;
 pub use bundle::bundle;
 pub use cloud::{Cloud, cloud, seed};
 pub use component::{Overlay, Subject, overlay};
 pub use drift::{Difference, Drift, Part, drift, survey};
-pub use image::image_tree;
+pub use image::{Enclosed, image_tree};
 pub use lint::{Finding, LintReport, Status, lint};
-pub use manifest::{FORMAT as MANIFEST_FORMAT, Manifest};
+pub use locked::digest_file;
+pub use manifest::{Carried, CarriedFile, FORMAT as MANIFEST_FORMAT, Manifest};
+pub use payload::{Payload, PayloadFile};
 pub use secrets::{HostKey, Secrets};
 pub use tree::{File, ImageFiles, Landing, TargetTree};
 pub use unit::{LaidUnit, Package};
+pub use wanted::wanted;
 
 /// Debian packages whose programs this crate's tests hold its files against.
 /// Without one of them the test reads `NOT RUN`.
@@ -57,6 +63,18 @@ pub const TEST_PACKAGES: &[(&str, &str)] = &[
     ("blkid", "util-linux"),
     ("nft", "nftables"),
     ("mcopy", "mtools"),
+    ("apt-get", "apt"),
+    ("apt-ftparchive", "apt-utils"),
+    ("dpkg", "dpkg"),
+    ("dpkg-deb", "dpkg"),
+    ("gpg", "gnupg"),
+    ("gpgv", "gpgv"),
+    ("flock", "util-linux"),
+    ("jq", "jq"),
+    ("tar", "tar"),
+    ("gzip", "gzip"),
+    ("containerd", "containerd"),
+    ("ctr", "containerd"),
 ];
 
 /// Where things lie on the image, and what the menu and the installer call them.
@@ -79,6 +97,14 @@ pub mod place {
     pub const OVERLAY_LIST: &str = "lab/overlay.list";
     /// The overlay's files, laid out as they land.
     pub const OVERLAY: &str = "lab/overlay/";
+    /// What the machine needs from outside, where the image carries it.
+    pub const OFFLINE: &str = "lab/offline/";
+    /// Its files with modes and digests, as the script of the late-commands reads it.
+    pub const OFFLINE_LIST: &str = "lab/offline.list";
+    /// The file of [`OFFLINE`] that says which lock it is of.
+    pub const OFFLINE_DIGEST: &str = "digest";
+    /// The software bill of materials, which is not made here.
+    pub const SBOM: &str = "lab/sbom.json";
     /// What goes into the marker on /boot.
     pub const MARKER: &str = "lab/marker";
     /// The list of everything that the lab put on the image.

@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{BaseFacts, ImageFiles};
+use crate::{BaseFacts, ImageFiles, Payload};
 
 /// The version of the manifest's form.
 pub const FORMAT: u32 = 1;
@@ -33,6 +33,48 @@ pub struct Manifest {
     pub base: Base,
     /// The files, by path on the image.
     pub files: BTreeMap<String, Entry>,
+    /// What the machine needs from outside, where the image carries it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub payload: Option<Carried>,
+}
+
+/// What an image carries so that its machine needs no network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Carried {
+    /// The number of files.
+    pub count: u64,
+    /// Their length together, in bytes.
+    pub bytes: u64,
+    /// The files, by path below `/lab/offline/`.
+    pub files: BTreeMap<String, CarriedFile>,
+}
+
+/// A file of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CarriedFile {
+    /// Its length in bytes.
+    pub size: u64,
+    /// Its sha256, in hex.
+    pub sha256: String,
+}
+
+impl Carried {
+    fn of(payload: &Payload) -> Self {
+        let files = payload.files.iter().map(|one| {
+            let entry = CarriedFile {
+                size: one.size,
+                sha256: one.sha256.to_string(),
+            };
+            (one.path.clone(), entry)
+        });
+        Self {
+            count: payload.files.len() as u64,
+            bytes: payload.bytes(),
+            files: files.collect(),
+        }
+    }
 }
 
 /// The image that was the base.
@@ -69,6 +111,7 @@ impl Manifest {
         description: String,
         base: &BaseFacts,
         secret: &[&str],
+        payload: Option<&Payload>,
     ) -> Self {
         let entries = files.iter().map(|(path, file)| {
             let hidden = secret.contains(&path);
@@ -90,6 +133,7 @@ impl Manifest {
                 sha256: base.base_sha256_hex.clone(),
             },
             files: entries.collect(),
+            payload: payload.map(Carried::of),
         }
     }
 

@@ -3,10 +3,28 @@
 
 use anyhow::Result;
 use lab_catalog::AptRepository;
-use lab_machine::Machine;
+use lab_lock::{WantedKey, WantedRepository};
 
-use crate::TargetTree;
 use crate::unit::Package;
+use crate::{Subject, TargetTree};
+
+/// The repository as something that is wanted from outside.
+pub(crate) fn wanted(repository: &AptRepository) -> WantedRepository {
+    let fingerprint = repository.key_fingerprint.to_string();
+    WantedRepository {
+        name: repository.name.clone(),
+        uri: repository.uri.clone(),
+        snapshot_uri: None,
+        suites: vec![repository.suite.clone()],
+        components: repository.components.clone(),
+        signed_by: vec![fingerprint.clone()],
+        key: Some(WantedKey {
+            url: repository.key_url.clone(),
+            fingerprint,
+        }),
+        own: false,
+    }
+}
 
 /// Lays down the source, which the unit puts in its place together with the key,
 /// and the pins. Says which files these are.
@@ -17,18 +35,18 @@ use crate::unit::Package;
 pub(crate) fn lay_down(
     repository: &AptRepository,
     packages: &[Package],
-    machine: &Machine,
+    subject: &Subject<'_>,
     tree: &mut TargetTree,
 ) -> Result<Vec<String>> {
     let name = &repository.name;
     let source = format!("etc/lab/apt/{name}.sources");
-    tree.file(source.as_str(), 0o644, stanza(repository, machine))?;
+    tree.file(source.as_str(), 0o644, stanza(repository, subject))?;
     let pins = format!("etc/apt/preferences.d/lab-{name}");
     tree.file(pins.as_str(), 0o644, preferences(repository, packages))?;
     Ok(vec![source, pins])
 }
 
-fn stanza(repository: &AptRepository, machine: &Machine) -> String {
+fn stanza(repository: &AptRepository, subject: &Subject<'_>) -> String {
     let mut text = format!(
         "Types: deb\nURIs: {}\nSuites: {}\n",
         repository.uri, repository.suite
@@ -41,7 +59,8 @@ fn stanza(repository: &AptRepository, machine: &Machine) -> String {
         ));
     }
     text.push_str("Architectures: amd64\n");
-    if machine.updates.snapshot.is_some() {
+    let locked = subject.lock.is_some_and(|lock| lock.snapshot.is_some());
+    if locked || subject.machine.updates.snapshot.is_some() {
         // The vendor's server has no snapshots, and APT::Snapshot asks all for one.
         text.push_str("Snapshot: disable\n");
     }

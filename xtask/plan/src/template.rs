@@ -49,6 +49,8 @@ templates![
     "usr/lib/lab/container",
     "usr/lib/lab/exporter",
     "usr/lib/lab/lib.sh",
+    "usr/lib/lab/packages.sh",
+    "usr/lib/lab/payload.sh",
     "usr/lib/lab/run",
     "usr/lib/lab/state.sh",
     "usr/lib/lab/units/base",

@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, bail};
+use lab_lock::WantedPackage;
 use sha2::{Digest, Sha256};
 use tera::Context;
 
@@ -34,6 +35,8 @@ pub(crate) struct Unit {
     pub(crate) inputs: Vec<String>,
     /// The packages that it installs, each with its version where that is fixed.
     pub(crate) packages: Vec<Package>,
+    /// Whether they are held, so that no upgrade moves them.
+    pub(crate) held: bool,
 }
 
 /// A package that a unit installs.
@@ -51,6 +54,16 @@ impl Package {
         Self {
             name: name.to_owned(),
             version: None,
+        }
+    }
+
+    /// What a unit wants from outside by it, from that repository or from any.
+    pub(crate) fn wanted(&self, unit: &str, repository: Option<&str>) -> WantedPackage {
+        WantedPackage {
+            name: self.name.clone(),
+            version: self.version.clone(),
+            repository: repository.map(str::to_owned),
+            unit: unit.to_owned(),
         }
     }
 
@@ -98,12 +111,16 @@ pub struct LaidUnit {
     pub key: String,
     /// The packages that it installs.
     pub packages: Vec<Package>,
+    /// Whether they are held, so that no upgrade moves them.
+    pub held: bool,
 }
 
 /// What every script is run by: a change of it concerns all.
-const ENGINE: [&str; 4] = [
+const ENGINE: [&str; 6] = [
     "usr/lib/lab/run",
     "usr/lib/lab/lib.sh",
+    "usr/lib/lab/payload.sh",
+    "usr/lib/lab/packages.sh",
     "usr/lib/lab/cards",
     "usr/lib/lab/workload.sh",
 ];
@@ -153,6 +170,7 @@ pub(crate) fn lay_down(
             title: unit.title.clone(),
             key,
             packages: unit.packages.clone(),
+            held: unit.held,
         });
     }
     let names: Vec<&str> = units.iter().map(|unit| unit.name).collect();
@@ -200,6 +218,7 @@ fn lay_one(unit: &Unit, tree: &mut TargetTree) -> Result<()> {
         "packages",
         Variable::list(unit.packages.iter().map(Package::word)),
     ));
+    variables.push(("held", Variable::flag(unit.held)));
     tree.file(
         format!("etc/lab/units/{}.conf", unit.name),
         0o644,

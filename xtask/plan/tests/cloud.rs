@@ -27,6 +27,8 @@ fn clouds() -> Vec<(ImageFiles, Vec<u8>)> {
                 catalog: lab_catalog::Catalog::builtin(),
                 secrets: &secrets,
                 description: &[("machine.toml".to_owned(), text)],
+                probe: b"probe",
+                lock: None,
             };
             let files = lab_plan::cloud(&subject, lab_plan::Cloud::NoCloud).unwrap();
             (files, lab_plan::seed(&subject).unwrap())

@@ -7,7 +7,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::net::sockopt;
-use ssh2::{MethodType, Session};
+use ssh2::{ErrorCode, MethodType, Session};
+
+use thiserror::Error;
 
 use crate::auth::{self, Auth};
 use crate::error::{ConnectError, Unreachable, UnreachableReason};
@@ -15,6 +17,17 @@ use crate::key::PublicKey;
 use crate::target::Endpoint;
 use crate::trust::{Judge, Trust};
 use crate::wire::Wire;
+
+/// What is waited before another attempt where the server hung up without a word. An sshd
+/// drops some of the connections when many come at once (sshd_config(5), MaxStartups).
+const AGAIN: [Duration; 3] = [
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+];
+
+/// libssh2's LIBSSH2_ERROR_SOCKET_DISCONNECT: the line was closed from the other side.
+const HUNG_UP: ErrorCode = ErrorCode::Session(-13);
 
 /// How much output of one command is taken, unless the caller says otherwise.
 const OUTPUT_LIMIT: usize = 64 << 20;
@@ -53,6 +66,7 @@ pub struct Connection {
     pub(crate) endpoint: Endpoint,
     pub(crate) output_limit: usize,
     banner: Option<String>,
+    round_trip: Duration,
 }
 
 impl Connection {
@@ -69,17 +83,15 @@ impl Connection {
     ) -> Result<Self, ConnectError> {
         let known_hosts = endpoint.known_hosts.clone();
         let judge = Judge::new(trust, endpoint.known_as(), known_hosts)?;
-        let socket = dial(endpoint, timeouts.connect)?;
         let protocol = |problem: String| ConnectError::Protocol {
             endpoint: endpoint.to_string(),
             problem,
         };
-        tune(&socket, timeouts.silence)
-            .map_err(|error| protocol(format!("setting up the socket: {error}")))?;
-        let copy = socket
-            .try_clone()
-            .map_err(|error| protocol(error.to_string()))?;
-        let session = shake_hands(copy, &judge, timeouts).map_err(protocol)?;
+        let Shaken {
+            session,
+            socket,
+            round_trip,
+        } = reach(endpoint, &judge, timeouts)?;
         let (blob, _) = session
             .host_key()
             .ok_or_else(|| protocol("it showed no host key".into()))?;
@@ -93,6 +105,7 @@ impl Connection {
             endpoint: endpoint.clone(),
             output_limit: OUTPUT_LIMIT,
             banner,
+            round_trip,
         })
     }
 
@@ -100,6 +113,21 @@ impl Connection {
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    /// The address at the other end of the line.
+    ///
+    /// # Errors
+    ///
+    /// When the line is gone.
+    pub fn peer(&self) -> io::Result<SocketAddr> {
+        self.wire.socket.peer_addr()
+    }
+
+    /// How long the other side took to answer the first packet, as connecting showed it.
+    #[must_use]
+    pub fn round_trip(&self) -> Duration {
+        self.round_trip
     }
 
     /// What the server showed before signing in.
@@ -118,8 +146,58 @@ pub(crate) fn millis(time: Duration) -> u32 {
     u32::try_from(time.as_millis()).unwrap_or(u32::MAX).max(1)
 }
 
-/// Finds the addresses and tries one after the other.
-fn dial(endpoint: &Endpoint, limit: Duration) -> Result<TcpStream, Unreachable> {
+/// A line on which the keys were exchanged, and nothing else yet.
+struct Shaken {
+    session: Session,
+    socket: TcpStream,
+    round_trip: Duration,
+}
+
+/// Connects and exchanges keys, again where the server hung up before it said anything.
+fn reach(
+    endpoint: &Endpoint,
+    judge: &Judge<'_>,
+    timeouts: &Timeouts,
+) -> Result<Shaken, ConnectError> {
+    let protocol = |problem: String| ConnectError::Protocol {
+        endpoint: endpoint.to_string(),
+        problem,
+    };
+    let mut waits = AGAIN.iter();
+    let mut hung_up = false;
+    loop {
+        let (socket, round_trip) = match dial(endpoint, timeouts.connect) {
+            // It answered a moment ago: that it hung up then says more than that it is gone now.
+            Err(_) if hung_up => return Err(protocol(NoKeys::HungUp.to_string())),
+            dialled => dialled?,
+        };
+        tune(&socket, timeouts.silence)
+            .map_err(|error| protocol(format!("setting up the socket: {error}")))?;
+        let copy = socket
+            .try_clone()
+            .map_err(|error| protocol(error.to_string()))?;
+        match shake_hands(copy, judge, timeouts) {
+            Ok(session) => {
+                return Ok(Shaken {
+                    session,
+                    socket,
+                    round_trip,
+                });
+            }
+            Err(NoKeys::HungUp) => match waits.next() {
+                Some(&wait) => {
+                    hung_up = true;
+                    thread::sleep(wait);
+                }
+                None => return Err(protocol(NoKeys::HungUp.to_string())),
+            },
+            Err(other) => return Err(protocol(other.to_string())),
+        }
+    }
+}
+
+/// Finds the addresses and tries one after the other; says how long the one that answered took.
+fn dial(endpoint: &Endpoint, limit: Duration) -> Result<(TcpStream, Duration), Unreachable> {
     let until = Instant::now() + limit;
     let mut failure = Unreachable {
         endpoint: endpoint.to_string(),
@@ -138,8 +216,9 @@ fn dial(endpoint: &Endpoint, limit: Duration) -> Result<TcpStream, Unreachable> 
         // What is left is shared, so that one dead address does not eat the time of a living one.
         let rest = u32::try_from(addresses.len() - index).unwrap_or(1);
         let share = until.saturating_duration_since(Instant::now()) / rest;
+        let began = Instant::now();
         match TcpStream::connect_timeout(&address, share.max(Duration::from_millis(100))) {
-            Ok(socket) => return Ok(socket),
+            Ok(socket) => return Ok((socket, began.elapsed())),
             Err(error) => {
                 failure.reason = reason(&error);
                 failure.tried.push((address, error.to_string()));
@@ -185,22 +264,37 @@ fn tune(socket: &TcpStream, silence: Duration) -> io::Result<()> {
     Ok(())
 }
 
+/// Why no keys were exchanged.
+#[derive(Debug, Error)]
+enum NoKeys {
+    #[error(
+        "the other side closed the connection without a word; is this an SSH server, and does it let this side in? \
+         sshd does that to an address from which many connections came that never signed in (PerSourcePenalties), \
+         or while too many sign in at once (MaxStartups): try again in half a minute, else read `journalctl -u ssh` there"
+    )]
+    HungUp,
+    #[error("{0}")]
+    Ssh(String),
+}
+
 fn shake_hands(
     socket: TcpStream,
     judge: &Judge<'_>,
     timeouts: &Timeouts,
-) -> Result<Session, String> {
-    let doing = |what: &'static str| move |error: ssh2::Error| format!("{what}: {error}");
+) -> Result<Session, NoKeys> {
+    let doing =
+        |what: &'static str| move |error: ssh2::Error| NoKeys::Ssh(format!("{what}: {error}"));
     let mut session = Session::new().map_err(doing("preparing a session"))?;
     session
         .method_pref(MethodType::HostKey, &judge.algorithms())
         .map_err(doing("choosing the host key algorithms"))?;
     session.set_tcp_stream(socket);
     session.set_timeout(millis(timeouts.handshake));
-    session.handshake().map_err(|error| {
-        format!(
+    match session.handshake() {
+        Ok(()) => Ok(session),
+        Err(error) if error.code() == HUNG_UP => Err(NoKeys::HungUp),
+        Err(error) => Err(NoKeys::Ssh(format!(
             "the key exchange failed: {error}; is this an SSH server, and does it let this side in?"
-        )
-    })?;
-    Ok(session)
+        ))),
+    }
 }

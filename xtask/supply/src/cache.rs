@@ -17,7 +17,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::{FetchError, Phase, Progress};
+use crate::{FetchError, Phase, Progress, space};
 
 /// How often a held lock is looked at again.
 const POLL: Duration = Duration::from_millis(100);
@@ -142,7 +142,7 @@ impl Cache {
 
 /// Replaces `path` by `bytes`, readable by this user alone: all of it or nothing.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FetchError> {
-    let failed = |error| FetchError::io("writing", path, error);
+    let failed = |error| space::write_failed(path, bytes.len() as u64, error);
     let dir = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new()
         .prefix(".new-")

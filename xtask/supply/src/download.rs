@@ -17,8 +17,8 @@ use crate::digest::CHUNK;
 use crate::error::Cause;
 use crate::http::{self, Client, ContentRange, Resume};
 use crate::partial::{Partial, Sidecar};
-use crate::url::Source;
-use crate::{FetchError, Phase, Progress};
+use crate::url::{Source, redact};
+use crate::{Authority, FetchError, Phase, Progress};
 
 /// Less than this much gained by an attempt is no headway.
 const HEADWAY: u64 = 1 << 20;
@@ -46,7 +46,8 @@ impl From<Cause> for Failure {
 /// A transfer under way.
 struct Transfer<'a> {
     client: &'a Client,
-    source: &'a Source,
+    source: Source,
+    authority: Option<&'a dyn Authority>,
     partial: &'a mut Partial,
     progress: &'a mut dyn FnMut(Progress),
     /// How many answers the partial file is made of.
@@ -71,10 +72,22 @@ pub(crate) fn transfer(
     partial: &mut Partial,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<u64, Failure> {
+    transfer_with(client, source, None, partial, progress)
+}
+
+/// Like [`transfer`], `authority` having what the server asks for before it answers.
+pub(crate) fn transfer_with(
+    client: &Client,
+    source: &Source,
+    authority: Option<&dyn Authority>,
+    partial: &mut Partial,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<u64, Failure> {
     let pieces = u32::from(partial.len() > 0);
     let mut transfer = Transfer {
         client,
-        source,
+        source: source.clone(),
+        authority: authority.filter(|_| source.keeps_secrets()),
         partial,
         progress,
         pieces,
@@ -82,6 +95,7 @@ pub(crate) fn transfer(
         ranges: true,
         answered: false,
     };
+    transfer.introduce(None)?;
     transfer.run()?;
     Ok(transfer.received)
 }
@@ -155,14 +169,16 @@ impl Transfer<'_> {
     /// One request and its answer. `Ok` when the server's answer is complete.
     fn attempt(&mut self) -> Result<(), Failure> {
         let have = self.partial.len();
-        let shown = self.source.shown();
-        let resume = (have > 0 && self.ranges).then(|| Resume {
-            from: have,
-            validator: self.partial.validator_for(&shown),
-        });
-        let asked = resume.is_some();
-        let response = self.client.get(self.source, resume.as_ref())?;
+        let from = (have > 0 && self.ranges).then_some(have);
+        let mut response = self.ask(from)?;
         self.answered = true;
+        // A token may have run out, so each attempt may ask for another, once.
+        let challenge = http::challenge(&response, &self.source);
+        if let Some(challenge) = challenge.filter(|_| self.authority.is_some()) {
+            self.introduce(Some(&challenge))?;
+            response = self.ask(from)?;
+        }
+        let asked = from.is_some();
         match response.status() {
             StatusCode::OK => self.whole(&response)?,
             StatusCode::PARTIAL_CONTENT if asked => self.rest(&response, have)?,
@@ -173,6 +189,41 @@ impl Transfer<'_> {
         self.receive(response)
     }
 
+    fn ask(&self, from: Option<u64>) -> Result<Response<Body>, Cause> {
+        let shown = self.source.shown();
+        let resume = from.map(|from| Resume {
+            from,
+            validator: self.partial.validator_for(&shown),
+        });
+        self.client.get(&self.source, resume.as_ref())
+    }
+
+    /// Has the authority say what the server is told, given its challenge or none yet.
+    fn introduce(&mut self, challenge: Option<&str>) -> Result<(), Failure> {
+        let Some(authority) = self.authority else {
+            return Ok(());
+        };
+        let given = authority.authorization(self.source.as_str(), challenge);
+        match given.map_err(|why| Cause::Unauthorized(redact(&why)))? {
+            Some(authorization) => self.source.authorize(authorization),
+            None if challenge.is_some() => {
+                return Err(Cause::Unauthorized("there is no login for it".to_owned()).into());
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Refuses what cannot be the file before its bytes come.
+    fn of_the_right_size(&self, total: Option<u64>) -> Result<(), Failure> {
+        match (self.partial.size(), total) {
+            (Some(size), Some(total)) if size != total => Err(lied(&format!(
+                "its file has {total} bytes, the one asked for has {size}"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// The server sends the whole file: it ignores ranges, or has another version now.
     fn whole(&mut self, response: &Response<Body>) -> Result<(), Failure> {
         if http::is_page(response) {
@@ -180,6 +231,7 @@ impl Transfer<'_> {
         }
         let expected = self.partial.expected();
         let (validator, total) = (http::validator(response), http::length(response));
+        self.of_the_right_size(total)?;
         self.partial.restart(Sidecar::new(
             expected,
             self.source.shown(),
@@ -205,6 +257,7 @@ impl Transfer<'_> {
                 "asked for the bytes from {have} on, it sends {first} to {last}"
             )));
         }
+        self.of_the_right_size(whole)?;
         let total = whole
             .or(self.partial.total())
             .unwrap_or(last.saturating_add(1));
@@ -319,7 +372,7 @@ impl Chunks {
 }
 
 /// Watches that a transfer does not merely drip.
-struct Pace {
+pub(crate) struct Pace {
     window: Duration,
     least: u64,
     since: Instant,
@@ -327,7 +380,7 @@ struct Pace {
 }
 
 impl Pace {
-    fn new(window: Duration, least_rate: u64) -> Self {
+    pub(crate) fn new(window: Duration, least_rate: u64) -> Self {
         let least = (window.as_secs_f64() * least_rate as f64) as u64;
         Self {
             window,
@@ -337,7 +390,7 @@ impl Pace {
         }
     }
 
-    fn took(&mut self, bytes: usize) -> Result<(), String> {
+    pub(crate) fn took(&mut self, bytes: usize) -> Result<(), String> {
         self.bytes += bytes as u64;
         let elapsed = self.since.elapsed();
         if elapsed < self.window {

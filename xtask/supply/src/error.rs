@@ -23,6 +23,10 @@ pub enum Cause {
     Broken(String),
     /// The server contradicts itself or HTTP (RFC 9110): what it said and what came.
     Lied(String),
+    /// The server wants a login (401, 403), and there is none that it takes.
+    Unauthorized(String),
+    /// It is no URL to fetch from.
+    Unusable(String),
     /// All bytes came, and they are not the file.
     WrongContent {
         /// The digest of what came.
@@ -47,7 +51,11 @@ impl Cause {
         match self {
             Self::Status(status) => matches!(status, 408 | 425 | 429 | 500..=599),
             Self::NoAnswer(_) | Self::Broken(_) | Self::Lied(_) => true,
-            Self::Absent(_) | Self::WrongContent { .. } | Self::CachedOther { .. } => false,
+            Self::Absent(_)
+            | Self::Unauthorized(_)
+            | Self::Unusable(_)
+            | Self::WrongContent { .. }
+            | Self::CachedOther { .. } => false,
         }
     }
 }
@@ -60,6 +68,8 @@ impl fmt::Display for Cause {
             Self::Status(status) => write!(f, "the server refused with HTTP status {status}"),
             Self::Broken(why) => write!(f, "the transfer broke off: {why}"),
             Self::Lied(why) => write!(f, "the server's answer does not hold: {why}"),
+            Self::Unauthorized(why) => write!(f, "the server wants a login: {why}"),
+            Self::Unusable(why) => write!(f, "it is no URL to fetch from: {why}"),
             Self::WrongContent {
                 found,
                 expected,

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use ureq::http::{Response, StatusCode, header};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
-use ureq::{Agent, Body, Timeout};
+use ureq::{Agent, Body, ResponseExt as _, Timeout};
 
 use crate::error::Cause;
 use crate::url::{Source, redact};
@@ -70,6 +70,18 @@ pub(crate) struct Resume<'a> {
     pub(crate) validator: Option<&'a str>,
 }
 
+/// How to ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Method {
+    /// For the file.
+    Get,
+    /// For its header.
+    Head,
+    /// For its header or a redirect, which is not followed: what stands at the other
+    /// end may be signed for GET alone.
+    HeadHere,
+}
+
 /// An HTTP client with limits.
 pub(crate) struct Client {
     agent: Agent,
@@ -114,11 +126,9 @@ impl Client {
             .agent
             .get(source.as_str())
             .header(header::CONNECTION, "close");
-        if let Some(credentials) = source.credentials() {
-            request = request.header(
-                header::AUTHORIZATION,
-                format!("Basic {}", base64(credentials)),
-            );
+        // Not kept over a redirect, whatever the host: the client's default, which a test holds.
+        if let Some(authorization) = source.authorization() {
+            request = request.header(header::AUTHORIZATION, authorization.header());
         }
         if let Some(resume) = resume {
             request = request.header(header::RANGE, format!("bytes={}-", resume.from));
@@ -127,6 +137,34 @@ impl Client {
             }
         }
         request
+            .call()
+            .map_err(|error| no_answer(&error, &self.limits))
+    }
+
+    /// Asks for `url` with these headers.
+    pub(crate) fn ask(
+        &self,
+        method: Method,
+        url: &str,
+        headers: &[(header::HeaderName, String)],
+    ) -> Result<Response<Body>, Cause> {
+        let request = match method {
+            Method::Get => self.agent.get(url),
+            Method::Head => self.agent.head(url),
+            Method::HeadHere => self
+                .agent
+                .head(url)
+                .config()
+                .max_redirects(0)
+                .max_redirects_will_error(false)
+                .build(),
+        };
+        headers
+            .iter()
+            .fold(request, |request, (name, value)| {
+                request.header(name, value)
+            })
+            .header(header::CONNECTION, "close")
             .call()
             .map_err(|error| no_answer(&error, &self.limits))
     }
@@ -182,6 +220,7 @@ fn roots() -> RootCerts {
 pub(crate) fn refused(status: StatusCode) -> Cause {
     match status.as_u16() {
         gone @ (404 | 410) => Cause::Absent(gone),
+        login @ (401 | 403) => Cause::Unauthorized(format!("HTTP status {login}")),
         other => Cause::Status(other),
     }
 }
@@ -233,7 +272,20 @@ fn parse_content_range(text: &str) -> Option<ContentRange> {
     Some(ContentRange { range, whole })
 }
 
-fn text(response: &Response<Body>, name: header::HeaderName) -> Option<&str> {
+/// The challenges with which a server asks for a login (RFC 9110, section 11.6.1), if
+/// it is the server that was asked: where a redirect led has no say in what is sent.
+pub(crate) fn challenge(response: &Response<Body>, asked: &Source) -> Option<String> {
+    if response.status() != StatusCode::UNAUTHORIZED
+        || !asked.same_origin(&response.get_uri().to_string())
+    {
+        return None;
+    }
+    let all = response.headers().get_all(header::WWW_AUTHENTICATE);
+    let texts: Vec<&str> = all.iter().filter_map(|one| one.to_str().ok()).collect();
+    (!texts.is_empty()).then(|| texts.join(", "))
+}
+
+pub(crate) fn text(response: &Response<Body>, name: header::HeaderName) -> Option<&str> {
     response.headers().get(name)?.to_str().ok()
 }
 
@@ -296,7 +348,7 @@ pub(crate) fn broken(error: &io::Error, how_far: &str, limits: &Limits) -> Cause
 }
 
 /// Base64 (RFC 4648, section 4), for the one header that needs it.
-fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for group in bytes.chunks(3) {

@@ -12,26 +12,37 @@
 //! - every wait has an end;
 //! - credentials in a URL are sent to its host and never printed or stored.
 
+mod authority;
 mod base;
 mod cache;
 mod digest;
 mod download;
 mod error;
 mod http;
+mod network;
+pub mod oci;
+pub mod ollama;
 mod partial;
+pub mod pinned;
 mod progress;
+mod refusal;
+pub mod repository;
 mod signature;
 mod space;
 mod stamp;
+pub mod store;
 mod sums;
 mod url;
 
+pub use authority::{Authority, Authorization, Credentials};
 pub use base::{BaseImage, FetchOptions, Fetched, Origin, SignatureState, fetch_base};
 pub use cache::Cache;
 pub use digest::Digest;
 pub use error::{Cause, FetchError, Tried};
 pub use http::Limits;
+pub use network::Network;
 pub use progress::{Phase, Progress};
+pub use refusal::{Refusal, ResolveError};
 pub use signature::{SignatureError, SignedBy, SigningKey, verify_detached};
 pub use stamp::{Identity, Watch, identify, recall};
 pub use url::redact;

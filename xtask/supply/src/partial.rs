@@ -8,6 +8,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -54,6 +55,8 @@ pub(crate) struct Partial {
     file: File,
     hasher: Hasher,
     expected: Digest,
+    /// How long the whole must be, where the caller knows it.
+    size: Option<u64>,
     sidecar: Option<Sidecar>,
 }
 
@@ -74,6 +77,7 @@ impl Partial {
             .write(true)
             .create(true)
             .truncate(false)
+            .mode(0o600)
             .open(&path)
             .map_err(failed)?;
         let left = file.metadata().map_err(failed)?.len();
@@ -86,6 +90,7 @@ impl Partial {
             file,
             hasher: Hasher::new(),
             expected,
+            size: None,
             sidecar,
         };
         match partial.sidecar {
@@ -93,6 +98,15 @@ impl Partial {
             None => partial.discard()?,
         }
         Ok(partial)
+    }
+
+    /// Says how long the whole must be, whatever a server says; more than that is dropped.
+    pub(crate) fn of_size(mut self, size: Option<u64>) -> Result<Self, FetchError> {
+        if size.is_some_and(|size| self.len() > size) {
+            self.discard()?;
+        }
+        self.size = size;
+        Ok(self)
     }
 
     fn rehash(&mut self, left: u64, progress: &mut dyn FnMut(Progress)) -> Result<(), FetchError> {
@@ -106,9 +120,15 @@ impl Partial {
         self.hasher.len()
     }
 
-    /// How long the whole is, as far as a server has said.
+    /// How long the whole is, as far as the caller or a server has said.
     pub(crate) fn total(&self) -> Option<u64> {
-        self.sidecar.as_ref()?.total
+        let said = || self.sidecar.as_ref()?.total;
+        self.size.or_else(said)
+    }
+
+    /// How long the whole must be, where the caller knows it.
+    pub(crate) fn size(&self) -> Option<u64> {
+        self.size
     }
 
     /// What must not have changed at `url` for its rest to fit. Another server's

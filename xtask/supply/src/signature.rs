@@ -14,7 +14,7 @@ use pgp::packet::{
     Packet, PacketParser, PublicKey, Signature, SignatureType, SignatureVersion, SubpacketData,
 };
 use pgp::ser::Serialize as _;
-use pgp::types::{KeyDetails, PublicParams};
+use pgp::types::{KeyDetails, PublicParams, VerifyingKey};
 
 /// More signatures than this in one file are not looked at. Ubuntu's lists carry two.
 const MOST_SIGNATURES: usize = 16;
@@ -28,7 +28,8 @@ pub struct SigningKey {
     /// The version 4 fingerprint (RFC 9580, section 5.5.4.2).
     pub fingerprint: [u8; 20],
     /// An OpenPGP transferable public key, or just its first packet; binary or
-    /// armored. Only the first packet, the primary key, is used.
+    /// armored. [`verify_detached`] uses the first packet alone, the primary key;
+    /// [`repository`](crate::repository) reads subkeys, expiry and revocation too.
     pub packet: Vec<u8>,
 }
 
@@ -93,7 +94,7 @@ pub fn verify_detached(
     let key = pinned_key(key)?;
     let mut found = Vec::new();
     for signature in signatures_in(signatures)? {
-        match verify_one(&key, data, &signature, now) {
+        match verify_one(&key, data, &signature, &[SignatureType::Binary], now) {
             Ok(created) => {
                 return Ok(SignedBy {
                     fingerprint,
@@ -139,7 +140,7 @@ fn pinned_key(key: &SigningKey) -> Result<PublicKey, SignatureError> {
     Ok(found)
 }
 
-fn strong_enough(key: &PublicKey) -> Result<(), SignatureError> {
+pub(crate) fn strong_enough(key: &impl KeyDetails) -> Result<(), SignatureError> {
     let why = match key.public_params() {
         PublicParams::RSA(_) => {
             let bits = rsa_bits(key);
@@ -166,7 +167,7 @@ fn strong_enough(key: &PublicKey) -> Result<(), SignatureError> {
 /// The length of the modulus. It is the first multiprecision integer of the key's
 /// material (RFC 9580, section 5.5.5.1), and such a number opens with its length in
 /// bits (section 3.2).
-fn rsa_bits(key: &PublicKey) -> usize {
+fn rsa_bits(key: &impl KeyDetails) -> usize {
     let material = key.public_params().to_bytes().unwrap_or_default();
     material
         .first_chunk()
@@ -175,7 +176,7 @@ fn rsa_bits(key: &PublicKey) -> usize {
 
 /// All signature packets of the file. Anything else in it is an error: a
 /// detached signature file holds nothing else.
-fn signatures_in(bytes: &[u8]) -> Result<Vec<Signature>, SignatureError> {
+pub(crate) fn signatures_in(bytes: &[u8]) -> Result<Vec<Signature>, SignatureError> {
     let not = |why: String| SignatureError::NotASignature(why);
     let bytes = dearmored(bytes, |block| matches!(block, BlockType::Signature)).map_err(not)?;
     let mut signatures = Vec::new();
@@ -209,7 +210,7 @@ fn looks_like(bytes: &[u8]) -> &'static str {
     }
 }
 
-fn dearmored(bytes: &[u8], fits: fn(&BlockType) -> bool) -> Result<Vec<u8>, String> {
+pub(crate) fn dearmored(bytes: &[u8], fits: fn(&BlockType) -> bool) -> Result<Vec<u8>, String> {
     if !bytes.trim_ascii_start().starts_with(b"-----BEGIN") {
         return Ok(bytes.to_vec());
     }
@@ -228,11 +229,12 @@ fn dearmored(bytes: &[u8], fits: fn(&BlockType) -> bool) -> Result<Vec<u8>, Stri
     }
 }
 
-/// Checks one signature and returns when it was made.
-fn verify_one(
-    key: &PublicKey,
+/// Checks one signature of one of `types` and returns when it was made.
+pub(crate) fn verify_one(
+    key: &impl VerifyingKey,
     data: &[u8],
     signature: &Signature,
+    types: &[SignatureType],
     now: SystemTime,
 ) -> Result<u64, String> {
     if signature.version() != SignatureVersion::V4 {
@@ -241,11 +243,8 @@ fn verify_one(
             signature.version()
         ));
     }
-    if signature.typ() != Some(SignatureType::Binary) {
-        return Err(format!(
-            "is of type {:?}, not one over binary data",
-            signature.typ()
-        ));
+    if !signature.typ().is_some_and(|typ| types.contains(&typ)) {
+        return Err(format!("is of type {:?}, not {types:?}", signature.typ()));
     }
     if !signature.hash_alg().is_some_and(strong_hash) {
         let hash = signature
@@ -253,19 +252,18 @@ fn verify_one(
             .map_or_else(|| "unknown".to_owned(), |hash| hash.to_string());
         return Err(format!("uses the hash {hash}, which is too weak"));
     }
+    if critical_and_unknown(signature) {
+        return Err("has a critical part that is not understood here".to_owned());
+    }
     signature
         .verify(key, data)
         .map_err(|error| format!("does not verify ({error})"))?;
-    let created = hashed(signature, |data| match data {
-        SubpacketData::SignatureCreationTime(time) => Some(u64::from(time.as_secs())),
-        _ => None,
-    });
-    let created = created.ok_or("does not say when it was made")?;
+    let created = hashed_created(signature).ok_or("does not say when it was made")?;
     not_expired(signature, created, now)?;
     Ok(created)
 }
 
-fn strong_hash(hash: HashAlgorithm) -> bool {
+pub(crate) fn strong_hash(hash: HashAlgorithm) -> bool {
     matches!(
         hash,
         HashAlgorithm::Sha256
@@ -277,7 +275,11 @@ fn strong_hash(hash: HashAlgorithm) -> bool {
 }
 
 /// RFC 9580, section 5.2.3.18: seconds after creation, zero for never.
-fn not_expired(signature: &Signature, created: u64, now: SystemTime) -> Result<(), String> {
+pub(crate) fn not_expired(
+    signature: &Signature,
+    created: u64,
+    now: SystemTime,
+) -> Result<(), String> {
     let lifetime = hashed(signature, |data| match data {
         SubpacketData::SignatureExpirationTime(time) => Some(u64::from(time.as_secs())),
         _ => None,
@@ -293,6 +295,29 @@ fn not_expired(signature: &Signature, created: u64, now: SystemTime) -> Result<(
     }
 }
 
+/// RFC 9580, section 5.2.3.7: such a signature is to be taken for one in error.
+fn critical_and_unknown(signature: &Signature) -> bool {
+    let unknown = |data: &SubpacketData| {
+        matches!(
+            data,
+            SubpacketData::Experimental(..) | SubpacketData::Other(..)
+        )
+    };
+    signature.config().is_some_and(|config| {
+        config
+            .hashed_subpackets()
+            .any(|one| one.is_critical && unknown(&one.data))
+    })
+}
+
+/// When the signature was made, in seconds since 1970, as far as that is signed.
+pub(crate) fn hashed_created(signature: &Signature) -> Option<u64> {
+    hashed(signature, |data| match data {
+        SubpacketData::SignatureCreationTime(time) => Some(u64::from(time.as_secs())),
+        _ => None,
+    })
+}
+
 /// The first hashed subpacket that `pick` takes. What is not hashed is not
 /// signed, so anyone could have added it.
 fn hashed<T>(signature: &Signature, pick: impl Fn(&SubpacketData) -> Option<T>) -> Option<T> {
@@ -302,7 +327,7 @@ fn hashed<T>(signature: &Signature, pick: impl Fn(&SubpacketData) -> Option<T>) 
         .find_map(|subpacket| pick(&subpacket.data))
 }
 
-fn claimed_issuer(signature: &Signature) -> String {
+pub(crate) fn claimed_issuer(signature: &Signature) -> String {
     if let Some(fingerprint) = signature.issuer_fingerprint().first() {
         return format!("one that names the key {}", shown(fingerprint.as_bytes()));
     }
@@ -312,6 +337,6 @@ fn claimed_issuer(signature: &Signature) -> String {
     }
 }
 
-fn shown(bytes: &[u8]) -> String {
+pub(crate) fn shown(bytes: &[u8]) -> String {
     hex::encode_upper(bytes)
 }

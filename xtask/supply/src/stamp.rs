@@ -93,6 +93,13 @@ impl Stamp {
             self.version == 1 && self.shape == *shape && self.shape.settled_at() <= hashed_at;
         holds.then(|| self.sha256.parse().ok()).flatten()
     }
+
+    /// Writes it for the file `path` to `place`.
+    fn write(&self, path: &Path, place: &Path) -> Result<(), FetchError> {
+        let text = serde_json::to_vec(self)
+            .map_err(|error| FetchError::io("stamping", path, error.into()))?;
+        write_atomically(place, &text)
+    }
 }
 
 fn now() -> (i64, u32) {
@@ -146,6 +153,13 @@ impl Watch {
     /// [`FetchError::Io`] where the file has changed meanwhile, so that the digest is
     /// of no file at all, or where the stamp cannot be written.
     pub fn finish(self, cache: &Cache, sha256: Digest) -> Result<(), FetchError> {
+        let place = place_of(&self.path, cache)?;
+        make_room(&place)?;
+        self.finish_at(&place, sha256)
+    }
+
+    /// Like [`Watch::finish`], the stamp standing at `place`.
+    pub(crate) fn finish_at(self, place: &Path, sha256: Digest) -> Result<(), FetchError> {
         if Shape::of(&regular(&self.path)?) != self.shape {
             let changed = io::Error::other(
                 "it changed while it was read; let whatever writes it end, then run again",
@@ -161,18 +175,38 @@ impl Watch {
         if stamp.digest_of(&self.shape).is_none() {
             return Ok(());
         }
-        let text = serde_json::to_vec(&stamp)
-            .map_err(|error| FetchError::io("stamping", &self.path, error.into()))?;
-        let place = place_of(&self.path, cache)?;
-        make_room(&place)?;
-        write_atomically(&place, &text)
+        stamp.write(&self.path, place)
     }
+}
+
+/// Stamps a file that this process has just written and hashed on the way, alone, and
+/// put under its name. Nobody is waited for: who writes to it in this very tick of the
+/// clock goes unseen, as who wrote to it before it had its name.
+pub(crate) fn stamp_own(path: &Path, place: &Path, sha256: Digest) -> Result<(), FetchError> {
+    let shape = Shape::of(&regular(path)?);
+    let settled = shape.settled_at();
+    let hashed_at = (
+        i64::try_from(settled / 1_000_000_000).unwrap_or(0),
+        u32::try_from(settled % 1_000_000_000).unwrap_or(0),
+    );
+    let stamp = Stamp {
+        version: 1,
+        shape,
+        hashed_at,
+        sha256: sha256.to_string(),
+    };
+    stamp.write(path, place)
 }
 
 /// Looks up what `path` is, if it was hashed before and has not changed since.
 pub fn recall(path: &Path, cache: &Cache) -> Option<Identity> {
+    recall_at(path, &place_of(path, cache).ok()?)
+}
+
+/// Like [`recall`], the stamp standing at `place`.
+pub(crate) fn recall_at(path: &Path, place: &Path) -> Option<Identity> {
     let shape = Shape::of(&regular(path).ok()?);
-    let stamp = trusted_stamp(&place_of(path, cache).ok()?)?;
+    let stamp = trusted_stamp(place)?;
     let sha256 = stamp.digest_of(&shape)?;
     Some(Identity {
         sha256,

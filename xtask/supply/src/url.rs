@@ -1,7 +1,8 @@
 //! URLs as this crate needs them (RFC 3986): taken apart just far enough to hide
 //! credentials, to send them to their host, and to name the files beside a file.
 
-use crate::FetchError;
+use crate::network::is_loopback;
+use crate::{Authorization, FetchError};
 
 /// `text` with the credentials of every URL in it, and what follows a `?`,
 /// replaced: fit for printing and for storing.
@@ -46,8 +47,9 @@ fn redact_one(after_scheme: &str, out: &mut String) {
 pub(crate) struct Source {
     /// The URL without credentials.
     url: String,
-    /// `user:password` as it stood in the URL, its percent-encoding undone.
-    credentials: Option<Vec<u8>>,
+    /// What its server is told beside the question: `user:password` as it stood in the
+    /// URL, its percent-encoding undone, or what the caller has for it.
+    authorization: Option<Authorization>,
 }
 
 impl Source {
@@ -70,8 +72,8 @@ impl Source {
         }
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
-        let (credentials, host) = match authority.rsplit_once('@') {
-            Some((user, host)) => (Some(percent_decoded(user)), host),
+        let (authorization, host) = match authority.rsplit_once('@') {
+            Some((user, host)) => (Some(Authorization::basic(&percent_decoded(user))), host),
             None => (None, authority),
         };
         if host.is_empty() || host.starts_with(':') {
@@ -79,7 +81,7 @@ impl Source {
         }
         Ok(Self {
             url: format!("{scheme}://{host}{path}"),
-            credentials,
+            authorization,
         })
     }
 
@@ -93,9 +95,52 @@ impl Source {
         redact(&self.url)
     }
 
-    /// `user:password`, for the server of this URL alone.
-    pub(crate) fn credentials(&self) -> Option<&[u8]> {
-        self.credentials.as_deref()
+    /// What the server of this URL alone is told to be let in.
+    pub(crate) fn authorization(&self) -> Option<&Authorization> {
+        self.authorization.as_ref()
+    }
+
+    /// Has its server told `authorization`.
+    pub(crate) fn authorize(&mut self, authorization: Authorization) {
+        self.authorization = Some(authorization);
+    }
+
+    /// Its host, with the port where one is named, in small letters.
+    pub(crate) fn host(&self) -> String {
+        let (_, rest) = self.url.split_once("://").unwrap_or(("", &self.url));
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        rest.get(..end).unwrap_or(rest).to_ascii_lowercase()
+    }
+
+    /// Whether what is sent to it can be read by nobody else: by TLS, or because it
+    /// never leaves this machine.
+    pub(crate) fn keeps_secrets(&self) -> bool {
+        if self.scheme() == "https" {
+            return true;
+        }
+        is_loopback(&self.host())
+    }
+
+    /// Whether `other` is of the same scheme, host and port (RFC 6454, section 5).
+    pub(crate) fn same_origin(&self, other: &str) -> bool {
+        Self::parse(other).is_ok_and(|other| {
+            self.scheme() == other.scheme() && self.host_and_port() == other.host_and_port()
+        })
+    }
+
+    fn scheme(&self) -> String {
+        let (scheme, _) = self.url.split_once("://").unwrap_or_default();
+        scheme.to_ascii_lowercase()
+    }
+
+    fn host_and_port(&self) -> String {
+        let host = self.host();
+        let usual = if self.scheme() == "https" {
+            ":443"
+        } else {
+            ":80"
+        };
+        host.strip_suffix(usual).unwrap_or(&host).to_owned()
     }
 
     /// The file `name` in the same directory.
@@ -109,7 +154,7 @@ impl Source {
         };
         Self {
             url: format!("{directory}/{name}"),
-            credentials: self.credentials.clone(),
+            authorization: self.authorization.clone(),
         }
     }
 
@@ -118,7 +163,7 @@ impl Source {
         let url = format!("{}/{name}", self.url.trim_end_matches('/'));
         Self {
             url,
-            credentials: self.credentials.clone(),
+            authorization: self.authorization.clone(),
         }
     }
 }
@@ -170,10 +215,10 @@ mod tests {
     fn a_source_keeps_credentials_apart() {
         let source = Source::parse("https://us%65r:p%40ss@host:8/d/f.iso").unwrap();
         assert_eq!(source.as_str(), "https://host:8/d/f.iso");
-        assert_eq!(source.credentials(), Some(&b"user:p@ss"[..]));
+        assert!(source.authorization() == Some(&Authorization::basic(b"user:p@ss")));
         let list = source.beside("SHA256SUMS");
         assert_eq!(list.as_str(), "https://host:8/d/SHA256SUMS");
-        assert_eq!(list.credentials(), source.credentials());
+        assert!(list.authorization() == source.authorization());
     }
 
     #[test]

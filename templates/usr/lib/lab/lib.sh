@@ -8,7 +8,6 @@ state_dir=/run/lab/units
 done_dir=/var/lib/lab/units
 downloads=/var/lib/lab/downloads
 log=/run/lab/$unit.log
-changed=no
 
 mkdir -p "$state_dir" "$done_dir" "$downloads"
 
@@ -98,7 +97,7 @@ mark_done() { # KEY
 
 # --- Files -----------------------------------------------------------------
 
-# Less than 32 MiB, or no inodes, on the file system that all of this is on.
+# Less than 32 MiB on the file system that all of this is on.
 disk_is_full() {
     local free
     free=$(df --output=avail -k /var/lib/lab 2>/dev/null | tail -n 1) || return 1
@@ -129,7 +128,6 @@ put() {
     chmod "$mode" "$new"
     sync "$new"
     mv -f "$new" "$path"
-    changed=yes
 }
 
 has_sha256() { # PATH SHA256
@@ -207,11 +205,13 @@ get() {
     return 1
 }
 
-# fetch URL SHA256 PATH: goes on where an earlier run was cut off.
+# fetch URL SHA256 PATH: out of the payload where it is there; else it goes on where an
+# earlier run was cut off.
 fetch() {
     local url=$1 sha256=$2 path=$3 part found
     part=$downloads/$sha256.part
     has_sha256 "$path" "$sha256" && return
+    from_payload "$sha256" "$path" && return
     if ! has_sha256 "$part" "$sha256"; then
         [[ ! -s $part ]] || say "goes on with $(basename "$path") at $(du -h "$part" | cut -f 1)"
         if ! get "$url" "$part" --continue-at -; then
@@ -233,19 +233,27 @@ fetch() {
     mv -f "$part" "$path"
 }
 
-# fetch_key URL FINGERPRINT PATH: one key, that one.
+# fetch_key URL FINGERPRINT PATH [SHA256]: one key, that one; where it is locked, in the
+# very file that was seen then.
 fetch_key() {
-    local url=$1 fingerprint=$2 path=$3 new found
-    if [[ -f $path && $(fingerprints "$path") == "$fingerprint" ]]; then
+    local url=$1 fingerprint=$2 path=$3 sha256=${4:-} new found
+    if [[ -f $path && $(fingerprints "$path") == "$fingerprint" ]] &&
+        { [[ -z $sha256 ]] || has_sha256 "$path" "$sha256"; }; then
         return
     fi
     new=$downloads/$unit.key
-    get "$url" "$new" || later "$(curl_reason "$fault_of_curl" "$url")"
+    from_payload "$sha256" "$new" || get "$url" "$new" || later "$(curl_reason "$fault_of_curl" "$url")"
     found=$(fingerprints "$new")
     if [[ $found != "$fingerprint" ]]; then
         rm -f "$new"
         stop "the key at $url is not the pinned one: its fingerprint is ${found:-none}, expected is $fingerprint" \
             "never trust it by hand: look up the vendor's announcement, then sudo lab retry"
+    fi
+    if [[ -n $sha256 ]] && ! has_sha256 "$new" "$sha256"; then
+        found=$(sha256sum "$new" | cut -d ' ' -f 1)
+        rm -f "$new"
+        stop "the file at $url is not what is locked: its sha256 is $found, expected is $sha256" \
+            "it holds the same key, so the vendor may have renewed it: cargo xtask lock --update, then cargo xtask apply"
     fi
     put 0644 "$path" <"$new"
     rm -f "$new"
@@ -259,112 +267,6 @@ fingerprints() {
         awk -F: '$1 == "pub" { primary = 1 } $1 == "fpr" && primary { print $10; primary = 0 }' |
         paste -sd ' ' || true
     rm -rf "$home"
-}
-
-# --- Packages --------------------------------------------------------------
-
-# Everything of apt goes one after the other, and waits for whoever else has it.
-with_apt() {
-    flock --timeout 1800 /run/lab/apt.lock "$@"
-}
-
-apt() {
-    with_apt apt-get --quiet --assume-yes --no-install-recommends \
-        -o DPkg::Lock::Timeout=900 -o Acquire::Retries=2 -o Acquire::http::Timeout=60 \
-        -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold \
-        -o APT::Get::Always-Include-Phased-Updates=true "$@"
-}
-
-# The one line of apt's answer that says why.
-apt_reason() {
-    local line
-    line=$(grep -E '^(E|W|Err):?' "$log" | grep -E 'not valid yet|expired|verification failed|NO_PUBKEY|BADSIG|is not signed|Hash Sum mismatch|unexpected size|No space left|Could not resolve|Could not connect|Unable to locate|Version .* was not found|held packages|Unmet|404|lock' | head -n 1) || true
-    [[ -n $line ]] || line=$(grep -E '^E: ' "$log" | head -n 1) || true
-    [[ -n $line ]] || line=$(tail -n 1 "$log")
-    line=${line#[EW]: }
-    case $line in
-        *'not valid yet'* | *'expired'*) echo "apt: ${line%.}. Here it is $(date -u '+%F %H:%M') UTC: is the clock right?" ;;
-        *) echo "apt: $line" ;;
-    esac
-}
-
-# apt_update [MINUTES]: not again when the lists are younger than that.
-apt_update() {
-    local stamp=/var/lib/lab/apt-updated
-    if [[ -n ${1:-} && -n $(find "$stamp" -mmin "-$1" 2>/dev/null) ]]; then
-        return
-    fi
-    say "refreshes the lists of packages"
-    has_route || wait_for 10 "there is no network (no default route)" has_route
-    # Without this, a list that cannot be had is a warning and the old one is used.
-    if ! in_background apt -o APT::Update::Error-Mode=any update >"$log" 2>&1; then
-        cat "$log" >&2
-        disk_is_full && later_full
-        later "$(apt_reason)"
-    fi
-    touch "$stamp"
-}
-
-# add_source NAME URL FINGERPRINT: the vendor's key, then the source that
-# /etc/lab/apt/NAME.sources holds, then its list. A source whose key is missing
-# would break every update of the machine.
-add_source() {
-    fetch_key "$2" "$3" "/etc/apt/keyrings/lab-$1.asc"
-    put 0644 "/etc/apt/sources.list.d/lab-$1.sources" <"/etc/lab/apt/$1.sources"
-    apt_update
-}
-
-has_source() { # NAME
-    cmp -s "/etc/lab/apt/$1.sources" "/etc/apt/sources.list.d/lab-$1.sources" && [[ -s /etc/apt/keyrings/lab-$1.asc ]]
-}
-
-apt_install() {
-    say "installs $*"
-    if ! with_apt dpkg --configure -a >"$log" 2>&1; then
-        cat "$log" >&2
-        disk_is_full && later_full
-        # Behind its error it gives advice, so that is not the last line.
-        grep -q 'was locked by' "$log" &&
-            later "another program installs packages: $(grep -m 1 'was locked by' "$log")"
-        later "dpkg could not finish what was begun: $(tail -n 1 "$log")"
-    fi
-    # Not in the background: dpkg is not cut off by a plain stop. What it needs is
-    # fetched before, which is.
-    if ! in_background apt --download-only install --allow-downgrades --allow-change-held-packages "$@" >"$log" 2>&1 ||
-        ! apt --no-download --fix-broken install --allow-downgrades --allow-change-held-packages "$@" >"$log" 2>&1; then
-        cat "$log" >&2
-        disk_is_full && later_full
-        later "$(apt_reason)"
-    fi
-}
-
-# installed PACKAGE [VERSION]: there, whole, and of that version.
-installed() {
-    local found
-    # shellcheck disable=SC2016 # dpkg-query fills it in.
-    found=$(dpkg-query -W -f '${db:Status-Status} ${db:Status-Eflag} ${Version}' "$1" 2>/dev/null) || return 1
-    case $found in
-        "installed ok ${2:-}"*) [[ -z ${2:-} || $found == "installed ok $2" ]] ;;
-        *) return 1 ;;
-    esac
-}
-
-# present_packages PACKAGE[=VERSION]...
-present_packages() {
-    local one version
-    for one in "$@"; do
-        version=
-        [[ $one == *=* ]] && version=${one#*=}
-        installed "${one%%=*}" "$version" || return 1
-    done
-}
-
-# held_packages PACKAGE[=VERSION]...: no upgrade moves them.
-held_packages() {
-    local want
-    # shellcheck disable=SC2016 # dpkg-query fills it in.
-    want=$(dpkg-query -W -f '${db:Status-Want}\n' "${@%%=*}" 2>/dev/null | sort -u) || return 1
-    [[ $want == hold ]]
 }
 
 # --- Cards -----------------------------------------------------------------
@@ -400,3 +302,8 @@ start_service() {
     fi
     printf '%s\n' "$with" | put 0644 "$done_dir/$service.with"
 }
+
+# shellcheck source=templates/usr/lib/lab/payload.sh
+. /usr/lib/lab/payload.sh
+# shellcheck source=templates/usr/lib/lab/packages.sh
+. /usr/lib/lab/packages.sh

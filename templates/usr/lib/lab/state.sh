@@ -2,7 +2,7 @@
 # What the lab on this machine is doing: what systemd and the units say, and what
 # that means. Loaded by `lab`, which shows it; `$root` stands before every path.
 
-services=(ollama jupyter dcgan)
+services=(ollama jupyter dcgan dcgan-train)
 declare -A sys state since age try text way_out next
 names=()
 
@@ -250,7 +250,7 @@ judge_service() { # NAME
         failed:*)
             why "$key"
             state[$key]=failed text[$key]=$value
-            way_out[$key]="lab logs $1 shows what it said; then: sudo systemctl restart $key"
+            way_out[$key]="lab logs ${1%-train} shows what it said; then: sudo systemctl restart $key"
             ;;
         activating:auto-restart*)
             why "$key"

@@ -22,6 +22,11 @@ END
 install -d /etc/docker
 echo '{"storage-driver": "vfs"}' >/etc/docker/daemon.json
 install -m 0755 modprobe modinfo lsmod /usr/local/sbin/
+install -d /etc/lab-test/dmi
+echo Hewlett-Packard >/etc/lab-test/dmi/sys_vendor
+echo 'HP Z440 Workstation' >/etc/lab-test/dmi/product_name
+echo 'M60 v02.59' >/etc/lab-test/dmi/bios_version
+echo 03/31/2022 >/etc/lab-test/dmi/bios_date
 install -D -m 0755 hardware /usr/local/lib/lab-test/hardware
 install -m 0644 lab-test-hardware.service /etc/systemd/system/
 systemctl --quiet enable lab-test-hardware.service

@@ -346,7 +346,7 @@ fn repositories(
     Ok(all)
 }
 
-const UBUNTU_COMPONENTS: &[&str] = &["restricted", "main", "universe", "multiverse"];
+pub(crate) const UBUNTU_COMPONENTS: &[&str] = &["restricted", "main", "universe", "multiverse"];
 
 /// Ubuntu's suites for updates, in which nothing is.
 fn other_suites(www: &Path, noble: &Repository, keys: &Keys) -> Result<()> {

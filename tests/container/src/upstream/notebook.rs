@@ -17,6 +17,9 @@ use crate::programs::{run, wait_for};
 const NAME: &str = "lab-notebook";
 const REPOSITORY: &str = "jupyter/tensorflow-notebook";
 const SERVER: &str = include_str!("start-notebook.py");
+/// What stands in for the DCGAN training, and the program that calls it.
+const TRAINING: &str = include_str!("dcgan-train.py");
+const PYTHON: &str = include_str!("python3.sh");
 
 /// A registry that runs; it ends when this value goes.
 #[derive(Debug)]
@@ -108,7 +111,8 @@ impl Drop for Registry {
 
 /// The image's name in Docker, made first where it is not there.
 fn ready() -> Result<String> {
-    let recipe = [&arguments().join("\n"), SERVER, &CHANGES.join("\n")].concat();
+    let own = [SERVER, TRAINING, PYTHON].concat();
+    let recipe = [arguments().join("\n"), own, CHANGES.join("\n")].concat();
     let tag: String = hex::encode(Sha256::digest(recipe.as_bytes()));
     let image = format!("{NAME}:{}", tag.get(..16).unwrap_or(&tag));
     if run("docker", &["image", "inspect", &image]).is_err() {
@@ -122,21 +126,29 @@ const CHANGES: &[&str] = &[
     "USER 1000",
     "WORKDIR /home/jovyan",
     "ENV HOME=/home/jovyan NB_USER=jovyan NB_UID=1000 NB_GID=100 PATH=/usr/local/bin:/usr/bin:/bin",
+    // What the packages' own scripts would link: they are not run.
+    "ENV LD_LIBRARY_PATH=/usr/lib/x86_64-linux-gnu/blas:/usr/lib/x86_64-linux-gnu/lapack",
     "EXPOSE 8888",
     "CMD [\"start-notebook.py\"]",
 ];
 
+/// Takes away what nothing here reads; `$1` is the image's root.
+const SLIMMED: &str = "rm -rf \"$1\"/usr/lib/x86_64-linux-gnu/gconv \"$1\"/usr/share/* \
+    \"$1\"/usr/lib/python3.*/test \"$1\"/usr/lib/python3/dist-packages/numpy/f2py && \
+    find \"$1\"/usr/lib/python3 -depth -type d -name tests -exec rm -rf {} +";
+
 /// Packages that are unpacked and not set up: a third of the size of a system.
 fn arguments() -> Vec<String> {
-    let packages = "base-files,coreutils,dash,libpython3-stdlib,python3-minimal";
+    let packages =
+        "base-files,coreutils,dash,libpython3-stdlib,python3-minimal,python3-numpy,python3-pil";
     let mut all = vec![
         "--quiet".to_owned(),
         "--variant=extract".to_owned(),
         // Some file systems below a container's do not let go of device nodes.
         "--skip=output/dev".to_owned(),
-        // Each container is a copy of it all.
-        "--customize-hook=rm -rf \"$1\"/usr/lib/x86_64-linux-gnu/gconv \"$1\"/usr/share/*"
-            .to_owned(),
+        // Each container is two copies of it all. The customize hooks of this variant are not
+        // run.
+        format!("--extract-hook={SLIMMED}"),
         format!("--include={packages}"),
     ];
     all.extend(without_reading_matter());
@@ -168,7 +180,11 @@ fn append(folder: &Path, archive: &str) -> Result<()> {
     let root = folder.join("added");
     let passwd = "root:x:0:0::/root:/bin/sh\njovyan:x:1000:100::/home/jovyan:/bin/sh\n";
     let server = "usr/local/bin/start-notebook.py";
+    let python = "usr/local/bin/python3";
+    let training = "usr/local/lib/dcgan-train.py";
     for (path, text) in [
+        (python, PYTHON),
+        (training, TRAINING),
         ("etc/passwd", passwd),
         ("etc/group", "root:x:0:\nusers:x:100:\n"),
         (server, SERVER),
@@ -188,6 +204,8 @@ fn append(folder: &Path, archive: &str) -> Result<()> {
         ("0", "0", "etc/passwd"),
         ("0", "0", "etc/group"),
         ("0", "0", server),
+        ("0", "0", python),
+        ("0", "0", training),
         ("1000", "100", "home/jovyan"),
     ] {
         let owner = format!("--owner=+{owner}");

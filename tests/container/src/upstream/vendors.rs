@@ -25,17 +25,20 @@ pub(crate) struct Programs {
     persistenced: Vec<u8>,
     pub(crate) ollama: Vec<u8>,
     nvml: Vec<u8>,
+    cuda: Vec<u8>,
 }
 
 impl Programs {
     /// Builds and reads them.
     pub(crate) fn build() -> Result<Self> {
         let nvml = lab_vendors::nvml_library()?;
+        let cuda = lab_vendors::cuda_library()?;
         Ok(Self {
             smi: program("nvidia-smi")?,
             ctk: program("nvidia-ctk")?,
             persistenced: program("nvidia-persistenced")?,
             ollama: program("ollama")?,
+            cuda: fs::read(&cuda).with_context(|| format!("reading {}", cuda.display()))?,
             nvml: fs::read(&nvml).with_context(|| format!("reading {}", nvml.display()))?,
         })
     }
@@ -84,7 +87,7 @@ pub(crate) fn driver(version: &str, programs: &Programs) -> Vec<Package> {
         kernel_modules(new(&modules), version),
         flavour("generic"),
         flavour("generic-hwe-24.04"),
-        nvml(new(&library), version, programs),
+        libraries(new(&library), version, programs),
         new(&format!("nvidia-utils-{BRANCH}"))
             .needs(&exact(&library))
             .has("usr/bin/nvidia-smi", Content::Program(programs.smi.clone())),
@@ -104,19 +107,22 @@ fn kernel_modules(package: Package, version: &str) -> Package {
         .has(&format!("usr/{folder}/nvidia-uvm.ko"), text())
 }
 
-fn nvml(package: Package, version: &str, programs: &Programs) -> Package {
+fn libraries(package: Package, version: &str, programs: &Programs) -> Package {
     let folder = "usr/lib/x86_64-linux-gnu";
-    let file = format!("libnvidia-ml.so.{version}");
-    package
-        .has(
-            &format!("{folder}/{file}"),
-            Content::Data(programs.nvml.clone()),
-        )
-        .has(&format!("{folder}/libnvidia-ml.so.1"), Content::Link(file))
+    let all = [
+        ("libnvidia-ml.so", &programs.nvml),
+        ("libcuda.so", &programs.cuda),
+    ];
+    all.into_iter().fold(package, |package, (name, bytes)| {
+        let file = format!("{name}.{version}");
+        package
+            .has(&format!("{folder}/{file}"), Content::Data(bytes.clone()))
+            .has(&format!("{folder}/{name}.1"), Content::Link(file))
+    })
 }
 
 fn persistence(package: Package, programs: &Programs) -> Package {
-    let unit = "[Unit]\nDescription=NVIDIA Persistence Daemon\n\n[Service]\nType=simple\n\
+    let unit = "[Unit]\nDescription=NVIDIA Persistence Daemon\n\n[Service]\nType=notify\n\
         RuntimeDirectory=nvidia-persistenced\n\
         ExecStart=/usr/bin/nvidia-persistenced --user nvidia-persistenced --verbose\n\n\
         [Install]\nWantedBy=multi-user.target\n";

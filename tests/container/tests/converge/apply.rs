@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 use lab_container::{Command, Described, Ended, Guest, PASSWORD};
 
 use crate::Test;
-use crate::world::{FIRST_BOOT, World};
+use crate::world::World;
 
 pub(crate) const TESTS: &[Test] = &[
     ("apply_mends_what_was_changed_by_hand", by_hand),
@@ -31,12 +31,8 @@ pub(crate) struct DayTwo {
 impl DayTwo {
     /// From the snapshot of the machine that has converged.
     pub(crate) fn new(world: &World) -> Result<Self> {
-        let converged = world.converged()?;
-        let upstreams = world.upstreams()?;
-        let command = Command::new(&converged.described, upstreams)?;
-        let guest = Guest::from_snapshot(&converged.snapshot, upstreams)?;
-        guest.converged(FIRST_BOOT)?;
-        let text = converged.described.text.clone();
+        let (guest, command) = world.living()?;
+        let text = world.converged()?.described.text.clone();
         Ok(Self {
             guest,
             command,
@@ -166,7 +162,14 @@ fn value_and_back(world: &World) -> Result<()> {
     ensure!(two.generations()? == before, "a dry run left something");
     two.guest
         .ok("test ! -e /var/lib/lab/incoming || test -z \"$(ls -A /var/lib/lab/incoming)\"")?;
+    let note = "/var/lib/lab/jupyter/notebooks/dcgan.ipynb";
+    two.guest.ok(&format!("echo mine >{note}"))?;
     let applied = two.ends(&["apply", "--yes"], 0)?;
+    let kept = two.guest.ok(&format!("cat {note}"))?;
+    ensure!(
+        kept == "mine\n",
+        "somebody's notebook was overwritten: {kept}"
+    );
     two.guest
         .ok("curl --fail --silent --max-time 20 http://127.0.0.1:8893/api")?;
     two.ends(&["diff"], 0)?;

@@ -4,12 +4,14 @@
 //! One world of upstreams is shared by all tests. The machine of the first boot is kept
 //! as a snapshot, so that the tests of later boots begin where it ended.
 
+mod accept;
 mod apply;
 mod boots;
 mod cards;
 mod drift;
 mod faults;
 mod kills;
+mod offline;
 mod seed;
 mod states;
 mod world;
@@ -24,12 +26,14 @@ type Test = harness::Test<World>;
 
 fn main() -> ExitCode {
     let tests = [
+        accept::TESTS,
         apply::TESTS,
         boots::TESTS,
         cards::TESTS,
         drift::TESTS,
         faults::TESTS,
         kills::TESTS,
+        offline::TESTS,
         seed::TESTS,
     ];
     // The machines of two tests would have half of this one each.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use lab_container::harness::{self, Shared};
 use lab_container::{
-    Described, Guest, Hardware, Snapshot, Upstreams, missing_for_upstreams, ready,
+    Command, Described, Guest, Hardware, Snapshot, Upstreams, missing_for_upstreams, ready,
 };
 
 use crate::apply::DayTwo;
@@ -59,6 +59,11 @@ impl World {
         })
     }
 
+    /// The image that machines are made of.
+    pub(crate) fn image(&self) -> Result<&(String, String)> {
+        self.image.get(ready)
+    }
+
     /// A machine with its files laid down, before its first boot.
     pub(crate) fn installed(&self) -> Result<(Guest, Described)> {
         let upstreams = self.upstreams()?;
@@ -78,7 +83,17 @@ impl World {
         Ok((guest, described))
     }
 
-    /// A machine that has converged and runs, and the computer that made it.
+    /// A machine of its own that has converged and runs, and the computer that made it.
+    pub(crate) fn living(&self) -> Result<(Guest, Command)> {
+        let converged = self.converged()?;
+        let upstreams = self.upstreams()?;
+        let command = Command::new(&converged.described, upstreams)?;
+        let guest = Guest::from_snapshot(&converged.snapshot, upstreams)?;
+        guest.converged(FIRST_BOOT)?;
+        Ok((guest, command))
+    }
+
+    /// The machine of day two, which its tests share.
     pub(crate) fn day_two(&self) -> Result<&DayTwo> {
         self.day_two.get(|| DayTwo::new(self))
     }

@@ -4,6 +4,7 @@
 //! last test has ended, whatever came of it.
 
 mod cloud;
+mod debian;
 mod laying;
 mod ssh;
 mod system;
@@ -18,6 +19,12 @@ use world::World;
 type Test = harness::Test<World>;
 
 fn main() -> ExitCode {
-    let tests = [ssh::TESTS, system::TESTS, cloud::TESTS, laying::TESTS];
+    let tests = [
+        ssh::TESTS,
+        system::TESTS,
+        cloud::TESTS,
+        laying::TESTS,
+        debian::TESTS,
+    ];
     harness::run_all(World::new(), &tests, None)
 }

@@ -68,7 +68,7 @@ impl World {
         })
     }
 
-    fn image(&self) -> Result<&(String, String)> {
+    pub(crate) fn image(&self) -> Result<&(String, String)> {
         self.image.get(ready)
     }
 }

@@ -1,6 +1,6 @@
 //! What can be set and read back: power limits and persistence mode.
 
-use std::ffi::c_uint;
+use std::ffi::{c_uint, c_ulonglong};
 
 use super::device::numbers;
 use super::{Handle, answer, ask, put};
@@ -14,8 +14,35 @@ numbers! {
     /// Power limit in mW with which the card starts.
     fn nvmlDeviceGetPowerManagementDefaultLimit(found) -> c_uint =
         found.card.power_default_limit_mw.get().ok_or(Status::NotSupported);
+    /// Why the clocks are held down, a bit a reason.
+    fn nvmlDeviceGetCurrentClocksThrottleReasons(found) -> c_ulonglong =
+        found.card.throttle_reasons.get().ok_or(Status::NotSupported);
     /// Whether the driver stays with the card when nobody uses it.
     fn nvmlDeviceGetPersistenceMode(found) -> c_uint = found.persistence_mode().map(c_uint::from);
+}
+
+/// Temperature in degrees Celsius from where on the card slows itself down. The other
+/// thresholds are not known of any card here.
+///
+/// # Safety
+///
+/// `out` is null, or valid for a write.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nvmlDeviceGetTemperatureThreshold(
+    device: Handle,
+    threshold: c_uint,
+    out: *mut c_uint,
+) -> c_uint {
+    /// `NVML_TEMPERATURE_THRESHOLD_SLOWDOWN`.
+    const SLOWDOWN: c_uint = 1;
+    answer(|| {
+        let value = ask(device, |found| match threshold {
+            SLOWDOWN => found.card.slowdown_c.get().ok_or(Status::NotSupported),
+            _ => Err(Status::NotSupported),
+        })?;
+        // SAFETY: the caller's contract is that of `put`.
+        unsafe { put(out, value) }
+    })
 }
 
 /// Lowest and highest power limit in mW.

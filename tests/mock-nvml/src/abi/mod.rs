@@ -9,6 +9,7 @@ mod layout;
 mod limits;
 mod processes;
 mod system;
+mod traffic;
 
 use std::ffi::{CStr, c_char, c_uint};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,6 +22,7 @@ pub use layout::*;
 pub use limits::*;
 pub use processes::*;
 pub use system::*;
+pub use traffic::*;
 
 /// `nvmlDevice_t`: opaque to the program, and never followed here.
 pub type Handle = *mut std::ffi::c_void;

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, anyhow};
 use lab_catalog::Catalog;
 use lab_image::{Entry, Image, Tree};
 use lab_machine::{Machine, Sources};
-use lab_plan::{BaseFacts, HostKey, Secrets, Subject, image_tree, place};
+use lab_plan::{BaseFacts, Enclosed, HostKey, Secrets, Subject, image_tree, place};
 use lab_standin::Options;
 use lab_tests::{base, composed_of, scratch};
 use rand_core::OsRng;
@@ -50,8 +50,10 @@ fn make(base: &Path) -> Result<GpuServer> {
         catalog: Catalog::builtin(),
         secrets: &secrets()?,
         description: &texts,
+        probe: b"no program: nothing here runs it",
+        lock: None,
     };
-    let files = image_tree(&subject, &facts(base)?)?;
+    let files = image_tree(&subject, &facts(base)?, Enclosed::default())?;
     let mut tree = Tree::new();
     for (path, file) in files.iter() {
         let path = path.parse().with_context(|| format!("adding {path}"))?;

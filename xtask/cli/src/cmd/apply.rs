@@ -10,7 +10,7 @@ use lab_plan::Drift;
 use crate::failure::Failure;
 use crate::reach::{HostArg, Reached, confirmed};
 use crate::ui::{ASIDE, BAD, GOOD, STRONG};
-use crate::{Done, MachineArg, cmd::diff, lab, secrets, ui};
+use crate::{Done, MachineArg, cmd::diff, lab, locked, secrets, ui};
 
 /// Brings a running machine to its description, with the files and units of the image.
 ///
@@ -61,7 +61,7 @@ pub(crate) fn run(arguments: &Arguments) -> Done {
         )?;
         let said = reached.root(
             "going back",
-            "systemd-run --quiet --wait --collect --pipe /usr/lib/lab/adopt back",
+            &adopting("/usr/lib/lab/adopt back", ""),
             b"",
             LAYING,
         )?;
@@ -70,7 +70,8 @@ pub(crate) fn run(arguments: &Arguments) -> Done {
     }
     let secrets = secrets::gather(&described, machine)?;
     let texts = described.texts();
-    let subject = lab::subject(machine, &secrets, &texts)?;
+    let lock = locked::fitting(&described, machine)?;
+    let subject = lab::subject(machine, &secrets, &texts, lock.as_ref())?;
     let overlay = lab_plan::overlay(&subject)?;
     let mut reached = arguments.host.reach(machine)?;
     let drift = diff::ask(&mut reached, machine, &overlay)?;
@@ -118,23 +119,35 @@ fn agree(arguments: &Arguments, question: &str) -> Done {
     }
 }
 
+/// A line for sh that has systemd run the program that lays files down, so that a line
+/// that is cut does not stop it halfway; what it said is printed after it, and after a
+/// failure `tidy` runs.
+fn adopting(program: &str, tidy: &str) -> String {
+    format!(
+        "set -e; umask 077; mkdir -p /run/lab; log=$(mktemp /run/lab/apply.XXXXXX); trap 'rm -f \"$log\"' EXIT
+systemd-run --quiet --wait --collect --property=StandardOutput=append:\"$log\" --property=StandardError=append:\"$log\" \
+    {program} || {{ cat \"$log\" >&2; {tidy} exit 1; }}
+cat \"$log\""
+    )
+}
+
 /// Sends everything in one go and lays it down. What does not arrive whole is not laid
 /// down: the archive is unpacked and checked before the first file is replaced.
 fn send(reached: &mut Reached, bundle: &[u8], again: &[String]) -> Done {
     ui::step(&format!("sends {}", ui::bytes(bundle.len() as u64)));
-    // Laid down by systemd's hand: a line that is cut does not stop it halfway. Names
-    // of units are plain words: see `Unit`.
-    let unpack = format!(
-        "set -e; umask 077; mkdir -p /var/lib/lab/incoming /run/lab; cd /var/lib/lab/incoming
-find . -mindepth 1 -maxdepth 1 -mtime +0 -exec rm -rf {{}} +
-d=$(mktemp -d \"$PWD/new.XXXXXX\"); log=$(mktemp /run/lab/apply.XXXXXX)
-trap 'rm -rf \"$log\" \"$d\"' EXIT
-tar -xzf - --no-same-owner -C \"$d\"
-trap 'rm -f \"$log\"' EXIT
-systemd-run --quiet --wait --collect --property=StandardOutput=append:\"$log\" --property=StandardError=append:\"$log\" \
-    /bin/bash \"$d/overlay/usr/lib/lab/adopt\" new \"$d\" {} || {{ cat \"$log\" >&2; rm -rf \"$d\"; exit 1; }}
-cat \"$log\"",
+    // Names of units are plain words: see `Unit`.
+    let adopt = format!(
+        "/bin/bash \"$d/overlay/usr/lib/lab/adopt\" new \"$d\" {}",
         again.join(" ")
+    );
+    let unpack = format!(
+        "set -e; umask 077; mkdir -p /var/lib/lab/incoming; cd /var/lib/lab/incoming
+find . -mindepth 1 -maxdepth 1 -mtime +0 -exec rm -rf {{}} +
+d=$(mktemp -d \"$PWD/new.XXXXXX\")
+trap 'rm -rf \"$d\"' EXIT
+tar -xzf - --no-same-owner -C \"$d\"
+{}",
+        adopting(&adopt, "rm -rf \"$d\";")
     );
     let said = reached.root("laying down the new files", &unpack, bundle, LAYING)?;
     ui::step(said.trim());

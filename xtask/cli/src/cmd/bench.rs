@@ -5,8 +5,10 @@ use clap::{Args, Subcommand};
 
 use crate::Done;
 
+mod accept;
 mod converge;
 mod iso;
+mod supply;
 
 /// Measures, in one run, against other ways to do the same.
 #[derive(Debug, Args)]
@@ -17,13 +19,17 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum What {
+    Accept(accept::Arguments),
     Converge(converge::Arguments),
     Iso(iso::Arguments),
+    Supply(supply::Arguments),
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Done {
     match &arguments.what {
+        What::Accept(arguments) => accept::run(arguments),
         What::Converge(arguments) => converge::run(arguments),
         What::Iso(arguments) => iso::run(arguments),
+        What::Supply(arguments) => supply::run(arguments),
     }
 }

@@ -12,7 +12,7 @@ use similar::TextDiff;
 use crate::failure::Failure;
 use crate::reach::{HostArg, Reached};
 use crate::ui::{ASIDE, GOOD, STRONG};
-use crate::{Done, MachineArg, lab, secrets};
+use crate::{Done, MachineArg, lab, locked, secrets};
 
 /// Shows what on the machine differs from its description, and changes nothing.
 ///
@@ -38,7 +38,8 @@ pub(crate) fn run(arguments: &Arguments) -> Done {
     let machine = described.machine()?;
     let secrets = secrets::gather(&described, machine)?;
     let texts = described.texts();
-    let overlay = lab_plan::overlay(&lab::subject(machine, &secrets, &texts)?)?;
+    let lock = locked::fitting(&described, machine)?;
+    let overlay = lab_plan::overlay(&lab::subject(machine, &secrets, &texts, lock.as_ref())?)?;
     let mut reached = arguments.host.reach(machine)?;
     let drift = ask(&mut reached, machine, &overlay)?;
     print(&drift, machine, &arguments.host.name());

@@ -1,16 +1,17 @@
-//! `explain`: tells the story of a rule.
+//! `explain`: tells the story of a rule or a check.
 
 use clap::Args;
+use lab_accept::{Check, Effort, check};
 use lab_machine::rules::{self, Rule, Severity};
 
 use crate::Done;
 use crate::failure::Failure;
 use crate::ui::STRONG;
 
-/// Tells why a rule is there and what to do about it; without a rule, lists all.
+/// Tells why a rule or a check is there and what to do about it; without one, lists all.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The rule's id, as `check` prints it in brackets.
+    /// The rule's id, as `check` prints it in brackets, or the check's, as `accept` does.
     rule: Option<String>,
 }
 
@@ -19,13 +20,16 @@ pub(crate) fn run(arguments: &Arguments) -> Done {
         list();
         return Ok(());
     };
-    match rules::rule(id) {
-        Some(rule) => {
-            tell(rule);
-            Ok(())
-        }
-        None => Err(unknown(id)),
+    // A check's name may come with what it was about: `gpu.bound[gt1030]`.
+    let plain = id.split('[').next().unwrap_or(id);
+    if let Some(rule) = rules::rule(id) {
+        tell(rule);
+    } else if let Some(check) = check::all().find(|check| check.id == plain) {
+        tell_check(check);
+    } else {
+        return Err(unknown(id));
     }
+    Ok(())
 }
 
 fn list() {
@@ -35,6 +39,31 @@ fn list() {
             anstream::println!("  {:28} {}", rule.id, rule.title);
         }
     }
+    let mut group = "";
+    for check in check::all() {
+        if check.group() != group {
+            group = check.group();
+            anstream::println!("{STRONG}{group}, proved by accept{STRONG:#}");
+        }
+        anstream::println!("  {:28} {}", check.id, check.title);
+    }
+}
+
+fn tell_check(check: &Check) {
+    let effort = match check.effort {
+        Effort::Quick => "looked at by every `accept`",
+        Effort::Workload => "needs `accept --workloads`",
+        Effort::Disruptive => "needs `accept --disruptive`",
+    };
+    anstream::println!(
+        "{STRONG}{}{STRONG:#}: {} ({effort})\n",
+        check.id,
+        check.title
+    );
+    anstream::println!("{}\n", wrap(check.story));
+    anstream::println!("{STRONG}When it fails{STRONG:#}\n{}\n", wrap(check.cause));
+    anstream::println!("{STRONG}What to do{STRONG:#}\n{}\n", wrap(check.remedy));
+    anstream::println!("{STRONG}Read on{STRONG:#}\n{}", wrap(check.reference));
 }
 
 fn tell(rule: &Rule) {
@@ -53,12 +82,13 @@ fn tell(rule: &Rule) {
 }
 
 fn unknown(id: &str) -> Failure {
-    let known: Vec<&str> = rules::all().map(|rule| rule.id).collect();
+    let ids = rules::all().map(|rule| rule.id);
+    let known: Vec<&str> = ids.chain(check::all().map(|check| check.id)).collect();
     let hint = match rules::closest(id, &known) {
         Some(close) => format!("did you mean `{close}`?"),
         None => "`cargo xtask explain` lists them all".to_owned(),
     };
-    Failure::input(format!("there is no rule `{id}`: {hint}"))
+    Failure::input(format!("there is no rule and no check `{id}`: {hint}"))
 }
 
 /// Breaks a text into lines of at most 88 characters.

@@ -1,16 +1,25 @@
 //! `fetch`: gets the base image into the cache.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
 use clap::Args;
+use lab_lock::Lock;
 use lab_machine::Machine;
+use lab_resolve::Object;
+use lab_supply::oci::Puller;
+use lab_supply::store::{self, FetchAll, FetchFailed, ItemProgress, ItemState, Wanted};
 use lab_supply::{
-    BaseImage, Digest, FetchOptions, Fetched, Origin, Phase, SignatureState, SigningKey, fetch_base,
+    Authority, BaseImage, Digest, FetchOptions, Fetched, Limits, Origin, Phase, SignatureState,
+    SigningKey, fetch_base,
 };
 
 use crate::failure::Failure;
+use crate::outside::{self, Outside};
 use crate::ui::{self, Meter};
-use crate::{Done, MachineArg, lab};
+use crate::{Done, MachineArg, lab, locked};
 
-/// Gets the base image into the cache, and verifies it.
+/// Gets the base image, and everything that is locked, into the cache.
 ///
 /// The download goes on where an interrupted one stopped. It counts only when
 /// its sha256 is the catalog's and the list that names it is signed by Ubuntu's
@@ -21,6 +30,9 @@ use crate::{Done, MachineArg, lab};
 pub(crate) struct Arguments {
     #[command(flatten)]
     machine: MachineArg,
+    /// Leave the base image out: get what machine.lock names only.
+    #[arg(long)]
+    without_base: bool,
     #[command(flatten)]
     pub(crate) how: How,
 }
@@ -33,13 +45,120 @@ pub(crate) struct How {
     mirror: Option<String>,
     /// Touch no network: what is not in the cache is an error.
     #[arg(long)]
-    frozen: bool,
+    pub(crate) frozen: bool,
+    /// How many downloads run at once.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=32))]
+    jobs: u16,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Done {
     let described = lab::describe(&arguments.machine)?;
     let machine = described.machine()?;
-    let fetched = get(machine, &arguments.how)?;
+    if !arguments.without_base {
+        tell(&get(machine, &arguments.how)?);
+    }
+    match locked::fitting(&described, machine)? {
+        Some(lock) => objects(&lock, &arguments.how),
+        None => {
+            ui::step("nothing is locked yet: `cargo xtask lock` says what else there is to fetch");
+            Ok(())
+        }
+    }
+}
+
+/// Gets everything that a lock names besides the base image.
+pub(crate) fn objects(lock: &Lock, how: &How) -> Done {
+    let store = lab::store()?;
+    let mirrors = Outside::configured()?.mirrors().clone();
+    let wanted = wanted(lock);
+    let missing = store::missing(&store, &wanted);
+    if missing.count == 0 {
+        anstream::println!("in the cache: all {} objects that are locked", wanted.len());
+        return Ok(());
+    }
+    ui::step(&format!(
+        "{} of {} objects are to be fetched, {}",
+        missing.count,
+        wanted.len(),
+        ui::bytes(missing.bytes)
+    ));
+    let options = FetchAll {
+        frozen: how.frozen,
+        jobs: usize::from(how.jobs),
+        mirrors,
+        credentials: outside::credentials(),
+        ..FetchAll::default()
+    };
+    let meter = Mutex::new(Meter::new());
+    let progress = |report: ItemProgress<'_>| {
+        if let Ok(mut meter) = meter.lock() {
+            note(&mut meter, &report);
+        }
+    };
+    let fetched = store::fetch_all(&store, &wanted, &options, &progress);
+    drop(meter);
+    let fetched = fetched.map_err(failed)?;
+    anstream::println!(
+        "fetched {} objects, {} over the network",
+        fetched.downloaded,
+        ui::bytes(fetched.received)
+    );
+    Ok(())
+}
+
+/// What no place has any more is no matter of trying again: it is locked, and only another
+/// lock helps.
+fn failed(why: FetchFailed) -> Failure {
+    match why.input_at_fault() {
+        true => Failure::Input(anyhow::anyhow!(
+            "{why}\n  what no place has any more: `cargo xtask lock --update` looks up what there is now"
+        )),
+        false => Failure::Environment(why.into()),
+    }
+}
+
+/// Says what came, and how far all of it is.
+fn note(meter: &mut Meter, report: &ItemProgress<'_>) {
+    let all = report.all;
+    if report.state == ItemState::Stored {
+        meter.finish();
+        ui::aside(&format!(
+            "{:>4} of {}  {}",
+            all.ended, all.count, report.name
+        ));
+    }
+    meter.update("downloading", all.bytes, Some(all.total));
+}
+
+/// What a lock names, as the store is asked for it. A registry's blobs share one way in.
+fn wanted(lock: &Lock) -> Vec<Wanted> {
+    let mut ways: BTreeMap<String, Arc<dyn Authority>> = BTreeMap::new();
+    let mut one = |object: Object| {
+        let authority = object.registry.map(|base| {
+            let way = ways.entry(base.clone()).or_insert_with(|| {
+                Arc::new(Puller::new(
+                    &base,
+                    Limits::default(),
+                    outside::credentials(),
+                ))
+            });
+            Arc::clone(way)
+        });
+        Wanted {
+            name: object.name,
+            sha256: object.sha256,
+            size: Some(object.size),
+            urls: object.urls,
+            authority,
+        }
+    };
+    lab_resolve::objects(lock)
+        .into_iter()
+        .map(&mut one)
+        .collect()
+}
+
+fn tell(fetched: &Fetched) {
     match &fetched.origin {
         Origin::Cache => anstream::println!("in the cache: {}", fetched.path.display()),
         Origin::Downloaded { url, bytes } => {
@@ -56,7 +175,6 @@ pub(crate) fn run(arguments: &Arguments) -> Done {
         SignatureState::Verified(by) => anstream::println!("signature good, by {}", by.fingerprint),
         SignatureState::NotChecked(why) => anstream::println!("signature not checked: {why}"),
     }
-    Ok(())
 }
 
 /// The machine's base image, from the cache or the network.

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
+use lab_accept::{check, report};
 use lab_machine::reference;
 
 use crate::failure::Failure;
 use crate::{Done, lab};
 
-/// Makes the JSON Schema and the reference page from the types that read machine.toml.
+/// Makes JSON Schemas and reference pages from the types and the checks.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Change nothing, but fail when something would change.
@@ -19,11 +20,19 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Done {
     let root = lab::workspace()?;
-    let files: [(PathBuf, String); 2] = [
+    let files: [(PathBuf, String); 4] = [
         (root.join("images/machine.schema.json"), reference::schema()),
         (
             root.join("docs/src/reference/machine.md"),
             reference::page(),
+        ),
+        (
+            root.join("docs/src/reference/checks.md"),
+            check::reference(),
+        ),
+        (
+            root.join("docs/src/reference/report.schema.json"),
+            report::schema().context("making the report's schema")?,
         ),
     ];
     for (path, text) in files {

@@ -137,7 +137,7 @@ impl Seek for Watched {
 }
 
 /// No file that the lints read is longer.
-const MAX_LINTED: u64 = 16 << 20;
+const MAX_LINTED: u64 = 64 << 20;
 
 /// An image with secrets in it must be readable by its owner alone.
 fn permissions<R: Read + Seek>(path: &Path, image: &mut Image<R>) -> Result<Finding, Failure> {

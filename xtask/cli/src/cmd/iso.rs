@@ -1,5 +1,7 @@
 //! `iso`: from the description to a bootable, verified image.
 
+mod fits;
+
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
@@ -7,14 +9,17 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::Args;
 use lab_image::{BaseDigest, Composed, Entry, Image, ImagePath, Job, Kind, Scope, Stage, Tree};
+use lab_lock::Lock;
 use lab_machine::Machine;
-use lab_plan::{BaseFacts, ImageFiles};
+use lab_plan::{BaseFacts, Enclosed, ImageFiles};
 use lab_supply::{Cache, Digest, Watch};
 
-use super::fetch;
 use super::inspect::{self, Status};
+use super::{fetch, sbom};
 use crate::failure::Failure;
 use crate::lab::Described;
+use crate::locked::{self, Installed};
+use crate::payload::{self, Packed};
 use crate::ui::{self, GOOD, Meter, STRONG};
 use crate::{Done, MachineArg, keys, lab, secrets};
 
@@ -42,6 +47,15 @@ pub(crate) struct Arguments {
     /// Take a base whose checksum the catalog does not know.
     #[arg(long)]
     allow_unknown_base: bool,
+    /// Put everything that machine.lock names onto the image: the machine then needs no network.
+    #[arg(long)]
+    offline: bool,
+    /// Refuse an image that does not fit a stick of this size: `16GB`, `15.6GB`, bytes.
+    #[arg(long, value_name = "SIZE", value_parser = fits::stick_size)]
+    fits: Option<u64>,
+    /// Build without a lock: the machine takes what its repositories have on the day.
+    #[arg(long, conflicts_with = "offline")]
+    unlocked: bool,
     #[command(flatten)]
     how: fetch::How,
 }
@@ -58,6 +72,14 @@ pub(crate) fn run(arguments: &Arguments) -> Done {
     let machine = described.machine()?;
     let cache = lab::cache()?;
     let base = base(arguments, machine, &cache)?;
+    let lock = lock(arguments, &described, machine, &base)?;
+    let packed = match (&lock, arguments.offline) {
+        (Some(lock), true) => Some(pack(machine, lock, &arguments.how)?),
+        _ => None,
+    };
+    if let Some(most) = arguments.fits {
+        fits::refuse_too_big(&base.path, lock.as_ref(), packed.as_ref(), most)?;
+    }
     let out = match &arguments.out {
         Some(out) => out.clone(),
         None => lab::workspace()?
@@ -71,6 +93,7 @@ pub(crate) fn run(arguments: &Arguments) -> Done {
         &out,
         &cache,
         arguments.allow_unknown_base || base.stand_in,
+        With { lock, packed },
     )?;
     let scope = Scope::Since(built.layout.tail_lba());
     let report = inspect::inspect(&out, scope)?;
@@ -81,6 +104,71 @@ pub(crate) fn run(arguments: &Arguments) -> Done {
         )));
     }
     tell(&built, &out, &base, machine, &report)
+}
+
+/// What the image carries besides the machine's own files.
+struct With {
+    lock: Option<Lock>,
+    packed: Option<Packed>,
+}
+
+/// The lock, made first where something is missing in it, as cargo does. A stand-in installs
+/// nothing, and so nothing is looked up for it.
+fn lock(
+    arguments: &Arguments,
+    described: &Described,
+    machine: &Machine,
+    base: &Base,
+) -> Result<Option<Lock>, Failure> {
+    if arguments.unlocked {
+        return Ok(None);
+    }
+    if base.stand_in || arguments.how.frozen {
+        let lock = locked::fitting(described, machine)?;
+        return match lock {
+            None if arguments.offline => locked::must(described).map(Some),
+            other => Ok(other),
+        };
+    }
+    let installed = Installed::Base(base.path.clone());
+    let made = locked::make(described, machine, &installed, None).map_err(with_unlocked)?;
+    if !made.changes.is_empty() {
+        ui::step(&format!(
+            "locked {} things in {}",
+            made.changes.len(),
+            locked::path(described).display()
+        ));
+    }
+    Ok(Some(made.lock))
+}
+
+fn with_unlocked(failure: Failure) -> Failure {
+    match failure {
+        Failure::Environment(error) => Failure::Environment(error.context(
+            "what reaches the machine could not be locked (`--unlocked` builds without a lock)",
+        )),
+        other => other,
+    }
+}
+
+/// Gets what is not in the cache yet, and packs it.
+fn pack(machine: &Machine, lock: &Lock, how: &fetch::How) -> Result<Packed, Failure> {
+    fetch::objects(lock, how)?;
+    payload::pack(machine.identity.name.as_str(), lock, &lab::store()?)
+}
+
+/// The list of what is locked, for `/lab/sbom.json`. Licences are in it where everything that
+/// says them is on the image as well: else the list would tell what happened to be in a cache.
+fn inventory(described: &Described, with: &With) -> Result<Option<String>, Failure> {
+    let Some(lock) = &with.lock else {
+        return Ok(None);
+    };
+    let list = match with.packed {
+        Some(_) => sbom::inventory(described, lock)?,
+        None => sbom::without_licences(described, lock)?,
+    };
+    let text = lab_sbom::cyclonedx(&list, None).context("listing what is locked")?;
+    Ok(Some(text))
 }
 
 fn base(arguments: &Arguments, machine: &Machine, cache: &Cache) -> Result<Base, Failure> {
@@ -147,6 +235,7 @@ fn build(
     out: &Path,
     cache: &Cache,
     unknown_allowed: bool,
+    with: With,
 ) -> Result<Composed, Failure> {
     let digest = match unknown_allowed {
         true => BaseDigest::Known(identify(&base.path, cache)?),
@@ -158,8 +247,18 @@ fn build(
     }
     let secrets = secrets::gather(described, machine)?;
     let texts = described.texts();
-    let files = lab_plan::image_tree(&lab::subject(machine, &secrets, &texts)?, &facts)?;
-    let tree = tree(&files)?;
+    let subject = lab::subject(machine, &secrets, &texts, with.lock.as_ref())?;
+    let payload = with.packed.as_ref().map(|packed| &packed.payload);
+    let inventory = inventory(described, &with)?;
+    let enclosed = Enclosed {
+        payload,
+        inventory: inventory.as_deref(),
+    };
+    let files = lab_plan::image_tree(&subject, &facts, enclosed)?;
+    let mut tree = tree(&files)?;
+    if let Some(packed) = with.packed {
+        packed.add_to(&mut tree)?;
+    }
     if let Some(folder) = out.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
     }
@@ -348,10 +447,9 @@ fn next_steps(out: &Path, base: &Base, machine: &Machine, key: Option<&Path>) ->
         ];
     }
     vec![
-        "1. Find the USB stick:   lsblk -d -o NAME,SIZE,MODEL,TRAN   (TRAN says usb)".to_owned(),
-        format!("2. Write it:             sudo dd if={out} of=/dev/NAME bs=4M oflag=direct conv=fsync status=progress"),
-        format!("3. Boot {name} from it and walk away. The first menu entry installs, after its guard has found"),
+        format!("1. Write the stick:      cargo xtask usb --image {out}   (shows it, asks, writes, reads back)"),
+        format!("2. Boot {name} from it and walk away. The first menu entry installs, after its guard has found"),
         "   the machine that the description means. The stick holds this machine's keys: keep it, or wipe it.".to_owned(),
-        format!("4. Log in:               {way_in}"),
+        format!("3. Log in:               {way_in}"),
     ]
 }

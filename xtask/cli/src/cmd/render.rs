@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use lab_machine::Machine;
-use lab_plan::{BaseFacts, Cloud, ImageFiles};
+use lab_plan::{BaseFacts, Cloud, Enclosed, ImageFiles};
 
 use crate::failure::Failure;
-use crate::{Done, MachineArg, lab, secrets};
+use crate::{Done, MachineArg, lab, locked, secrets};
 
 /// Writes every file that `iso` would put on the image into a folder, for
 /// reading and for `diff`.
@@ -47,9 +47,10 @@ pub(crate) fn run(arguments: &Arguments) -> Done {
     let machine = described.machine()?;
     let secrets = secrets::gather(&described, machine)?;
     let texts = described.texts();
-    let subject = lab::subject(machine, &secrets, &texts)?;
+    let lock = locked::fitting(&described, machine)?;
+    let subject = lab::subject(machine, &secrets, &texts, lock.as_ref())?;
     let files = match arguments.form {
-        Form::Image => lab_plan::image_tree(&subject, &stock(machine)?)?,
+        Form::Image => lab_plan::image_tree(&subject, &stock(machine)?, Enclosed::default())?,
         Form::Nocloud => lab_plan::cloud(&subject, Cloud::NoCloud)?,
         Form::CloudConfig => lab_plan::cloud(&subject, Cloud::CloudConfig)?,
     };

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::Args;
 
-use crate::{Done, MachineArg, lab, secrets};
+use crate::{Done, MachineArg, lab, locked, secrets};
 
 /// Writes a CIDATA image, which brings a stock Ubuntu cloud image to the same lab.
 ///
@@ -29,7 +29,8 @@ pub(crate) fn run(arguments: &Arguments) -> Done {
     let machine = described.machine()?;
     let secrets = secrets::gather(&described, machine)?;
     let texts = described.texts();
-    let image = lab_plan::seed(&lab::subject(machine, &secrets, &texts)?)?;
+    let lock = locked::fitting(&described, machine)?;
+    let image = lab_plan::seed(&lab::subject(machine, &secrets, &texts, lock.as_ref())?)?;
     write(&image, &arguments.out)
         .with_context(|| format!("writing {}", arguments.out.display()))?;
     anstream::println!(

@@ -1,5 +1,9 @@
 //! `test`: the repository's tests, by tier, with what was not run named.
 
+mod dcgan;
+mod outcome;
+mod programs;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,7 +15,9 @@ use clap::{Args, ValueEnum};
 use super::doctor;
 use crate::failure::Failure;
 use crate::ui::{ASIDE, BAD, GOOD, STRONG};
-use crate::{Done, lab, programs};
+use crate::{Done, lab};
+use outcome::Counts;
+use programs::TestProgram;
 
 /// Runs the tests.
 ///
@@ -20,9 +26,9 @@ use crate::{Done, lab, programs};
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Arguments {
-    /// Which tests: `unit` (rules, rendering, image; about a minute), `container`
-    /// (real systemd, cloud-init and netplan in containers), `vm` (images booted
-    /// in QEMU).
+    /// Which tests: `unit` (rules, rendering, image; some minutes), `dcgan` (the
+    /// training program, in Python), `container` (real systemd, cloud-init and
+    /// netplan in containers), `vm` (images booted in QEMU).
     #[arg(long, default_value = "all")]
     tier: Tier,
     /// Install nothing: what lacks a program is not run.
@@ -33,6 +39,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Tier {
     Unit,
+    Dcgan,
     Container,
     Vm,
     All,
@@ -44,62 +51,29 @@ impl Tier {
     }
 }
 
-/// How many tests of a run came out how.
-#[derive(Debug, Default)]
-struct Counts {
-    passed: u64,
-    failed: u64,
-    not_run: u64,
+/// The tests of one log: their name, and what runs.
+struct Suite<'p> {
+    tier: Tier,
+    name: &'static str,
+    programs: Vec<&'p TestProgram>,
+    /// Whether the examples in the documentation belong to it.
+    documentation: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Done {
     let root = lab::workspace()?;
-    let missing = programs::missing(&programs::all());
-    if !arguments.no_install && programs::can_install() {
-        doctor::install(&missing)?;
-    }
-    for program in programs::missing(&programs::all()) {
-        anstream::eprintln!(
-            "{ASIDE}missing{ASIDE:#}: {} (package {}), for {}",
-            program.need.name(),
-            program.package,
-            program.for_what
-        );
-    }
+    name_missing(arguments)?;
     let mut counts = Counts::default();
-    let runs: [(Tier, &str, &[&str]); 4] = [
-        (
-            Tier::Unit,
-            "unit",
-            &[
-                "test",
-                "--workspace",
-                "--exclude",
-                "lab-tests",
-                "--exclude",
-                "lab-container",
-            ],
-        ),
-        (
-            Tier::Unit,
-            "image",
-            &["test", "--package", "lab-tests", "--lib", "--test", "image"],
-        ),
-        (
-            Tier::Container,
-            "container",
-            &["test", "--package", "lab-container"],
-        ),
-        (
-            Tier::Vm,
-            "vm",
-            &["test", "--package", "lab-tests", "--test", "vm"],
-        ),
-    ];
     let mut whole = true;
-    for (tier, name, words) in runs {
-        if arguments.tier.includes(tier) {
-            whole &= run_one(&root, name, words, &mut counts)?;
+    if arguments.tier.includes(Tier::Dcgan) {
+        whole &= dcgan::run(&root, !arguments.no_install, &mut counts)?;
+    }
+    if arguments.tier != Tier::Dcgan {
+        let all = programs::build(&root)?;
+        for suite in suites(&all) {
+            if arguments.tier.includes(suite.tier) {
+                whole &= run_suite(&root, &suite, &mut counts)?;
+            }
         }
     }
     // The plain form, so that other programs can read it.
@@ -113,50 +87,152 @@ pub(crate) fn run(arguments: &Arguments) -> Done {
     }
 }
 
-/// Runs one `cargo test`; says whether all went well.
-fn run_one(root: &Path, name: &str, words: &[&str], counts: &mut Counts) -> Result<bool, Failure> {
+/// Installs what is missing where that can be, and names the rest.
+fn name_missing(arguments: &Arguments) -> Done {
+    let missing = || crate::programs::missing(&crate::programs::all());
+    if !arguments.no_install && crate::programs::can_install() {
+        doctor::install(&missing())?;
+    }
+    for program in missing() {
+        anstream::eprintln!(
+            "{ASIDE}missing{ASIDE:#}: {} (package {}), for {}",
+            program.need.name(),
+            program.package,
+            program.for_what
+        );
+    }
+    Ok(())
+}
+
+fn suites(all: &[TestProgram]) -> Vec<Suite<'_>> {
+    let suite = |tier, name, documentation, of: fn(&TestProgram) -> bool| Suite {
+        tier,
+        name,
+        programs: all.iter().filter(|one| of(one)).collect(),
+        documentation,
+    };
+    vec![
+        suite(Tier::Unit, "unit", true, |one| {
+            !one.is_in("tests/container") && !one.is_in("tests/system") && !boots(one)
+        }),
+        suite(Tier::Unit, "image", false, |one| {
+            one.is_in("tests/system") && one.name != "vm"
+        }),
+        suite(Tier::Container, "container", false, |one| {
+            one.is_in("tests/container")
+        }),
+        suite(Tier::Vm, "vm", false, boots),
+    ]
+}
+
+/// Whether a program starts virtual machines: whole images, or a kernel that has the USB
+/// sticks and the failing disks that this computer's may lack.
+fn boots(program: &TestProgram) -> bool {
+    (program.is_in("tests/system") && program.name == "vm")
+        || (program.is_in("xtask/stick") && program.name == "real")
+}
+
+/// Runs the programs of a suite one after the other; says whether all went well.
+fn run_suite(root: &Path, suite: &Suite<'_>, counts: &mut Counts) -> Result<bool, Failure> {
     let began = Instant::now();
-    let not_run = NotRun::new(root, name)?;
-    let log = root.join("target").join(format!("test-{name}.log"));
-    let file = fs::File::create(&log).with_context(|| format!("writing {}", log.display()))?;
+    let not_run = NotRun::new(root, suite.name)?;
+    let log = Log::new(root, suite.name)?;
     anstream::eprintln!(
-        "{STRONG}{name}{STRONG:#}: cargo {} (log: {})",
-        words.join(" "),
-        log.display()
+        "{STRONG}{}{STRONG:#}: {} test programs (log: {})",
+        suite.name,
+        suite.programs.len(),
+        log.path.display()
     );
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
-        .args(words)
-        .arg("--no-fail-fast")
-        .current_dir(root)
-        .env(lab_not_run::LIST, &not_run.path)
-        .stdin(Stdio::null())
-        .stdout(file.try_clone().context("keeping the log")?)
-        .stderr(file)
-        .status()
-        .context("running cargo test")?;
-    let text = fs::read_to_string(&log).unwrap_or_default();
-    let found = count(&text);
+    let mut good = true;
+    for program in &suite.programs {
+        log.say(&format!("\n     Running {}\n", program.title(root)))?;
+        let mut command = program.command();
+        command.env(lab_not_run::LIST, &not_run.path);
+        good &= log.run(command)?;
+    }
+    if suite.documentation {
+        let mut command = Command::new(programs::cargo());
+        command.args(["test", "--workspace", "--doc"]);
+        command.current_dir(root);
+        good &= log.run(command)?;
+    }
+    let text = log.text();
+    let mut found = outcome::of_rust(&text);
     let skipped = not_run.lines();
-    let passed = found.passed.saturating_sub(skipped.len() as u64);
-    let good = status.success() && found.failed == 0;
+    found.passed = found.passed.saturating_sub(skipped.len() as u64);
+    found.not_run += skipped.len() as u64;
+    report(
+        suite.name,
+        good && found.failed == 0,
+        &found,
+        &skipped,
+        began,
+    );
+    if !good || found.failed > 0 {
+        outcome::print_failures(&text);
+    }
+    let good = good && found.failed == 0;
+    counts.add(&found);
+    Ok(good)
+}
+
+/// One line of what came out, and each test that was not run.
+fn report(name: &str, good: bool, found: &Counts, not_run: &[String], began: Instant) {
     let (style, word) = if good { (GOOD, "pass") } else { (BAD, "fail") };
     anstream::println!(
-        "{style}{word:8}{style:#} {name:6} {passed} passed, {} failed, {} not run, in {} s",
+        "{style}{word:8}{style:#} {name:6} {} passed, {} failed, {} not run, in {} s",
+        found.passed,
         found.failed,
-        skipped.len() as u64 + found.not_run,
+        found.not_run,
         began.elapsed().as_secs()
     );
-    for line in &skipped {
+    for line in not_run {
         anstream::println!("{ASIDE}not run{ASIDE:#}  {line}");
     }
-    if !good {
-        print_failures(&text);
+}
+
+/// Where everything goes that the programs of a suite print.
+struct Log {
+    path: PathBuf,
+    file: fs::File,
+}
+
+impl Log {
+    fn new(root: &Path, name: &str) -> anyhow::Result<Self> {
+        let path = root.join("target").join(format!("test-{name}.log"));
+        let file =
+            fs::File::create(&path).with_context(|| format!("writing {}", path.display()))?;
+        Ok(Self { path, file })
     }
-    counts.passed += passed;
-    counts.failed += found.failed;
-    counts.not_run += skipped.len() as u64 + found.not_run;
-    Ok(good)
+
+    fn say(&self, text: &str) -> anyhow::Result<()> {
+        use std::io::Write as _;
+        (&self.file)
+            .write_all(text.as_bytes())
+            .with_context(|| format!("writing {}", self.path.display()))
+    }
+
+    /// Runs it to its end, and says whether that was a good one.
+    fn run(&self, mut command: Command) -> anyhow::Result<bool> {
+        let status = command
+            .stdin(Stdio::null())
+            .stdout(self.file.try_clone().context("keeping the log")?)
+            .stderr(self.file.try_clone().context("keeping the log")?)
+            .status()
+            .with_context(|| format!("running {}", command.get_program().display()))?;
+        if !status.success() {
+            self.say(&format!(
+                "error: {} ended with {status}\n",
+                command.get_program().display()
+            ))?;
+        }
+        Ok(status.success())
+    }
+
+    fn text(&self) -> String {
+        let bytes = fs::read(&self.path).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
 }
 
 /// The file in which tests say that they were not run, and why.
@@ -166,7 +242,6 @@ struct NotRun {
 
 impl NotRun {
     fn new(root: &Path, name: &str) -> anyhow::Result<Self> {
-        fs::create_dir_all(root.join("target"))?;
         let path = root.join("target").join(format!("test-{name}.not-run"));
         fs::write(&path, "").with_context(|| format!("writing {}", path.display()))?;
         Ok(Self { path })
@@ -181,64 +256,5 @@ impl NotRun {
             .collect();
         lines.sort();
         lines
-    }
-}
-
-/// Adds up the closing lines of all test programs:
-/// `test result: ok. 12 passed; 0 failed; 1 ignored; …`.
-fn count(log: &str) -> Counts {
-    let mut counts = Counts::default();
-    for line in log.lines().filter(|line| line.starts_with("test result:")) {
-        let number = |word: &str| -> u64 {
-            let part = line
-                .split(['.', ';'])
-                .find(|part| part.trim().ends_with(word));
-            part.and_then(|part| part.split_whitespace().next()?.parse().ok())
-                .unwrap_or(0)
-        };
-        counts.passed += number(" passed");
-        counts.failed += number(" failed");
-        counts.not_run += number(" ignored");
-    }
-    counts
-}
-
-/// Prints what cargo says of the tests that failed, or, where none ran, the end
-/// of the log (a program that did not build).
-fn print_failures(log: &str) {
-    let lines: Vec<&str> = log.lines().collect();
-    let failed = |line: &&&str| line.starts_with("test ") && line.ends_with("FAILED");
-    for line in lines.iter().filter(failed) {
-        anstream::println!("  {line}");
-    }
-    for (at, line) in lines.iter().enumerate() {
-        if line.starts_with("---- ") && line.ends_with(" ----") {
-            for detail in lines
-                .iter()
-                .skip(at)
-                .take(40)
-                .take_while(|detail| !detail.starts_with("failures:"))
-            {
-                anstream::println!("  {detail}");
-            }
-        }
-    }
-    if !lines.iter().any(|line| failed(&line)) {
-        for line in lines.iter().skip(lines.len().saturating_sub(60)) {
-            anstream::println!("  {line}");
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::count;
-
-    #[test]
-    fn closing_lines_are_added_up() {
-        let log = "running 3 tests\ntest result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s\n\
-            test result: FAILED. 4 passed; 5 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.25s\n";
-        let counts = count(log);
-        assert_eq!((counts.passed, counts.failed, counts.not_run), (6, 5, 1));
     }
 }

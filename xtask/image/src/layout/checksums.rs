@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
 
-use crate::ImagePath;
+use crate::{Entry, ImagePath};
 
 /// Where the list lies.
 pub(crate) const CHECKSUMS: &str = "md5sum.txt";
@@ -57,6 +57,13 @@ impl Checksums {
     /// Whether a file of this path belongs on the list.
     pub(crate) fn lists(path: &ImagePath) -> bool {
         !UNLISTED.contains(&path.as_str())
+    }
+
+    /// Whether a file of the tree gets a line: where it asks for one, or takes the place of a
+    /// file that has one.
+    pub(crate) fn takes(&self, path: &ImagePath, entry: &Entry) -> bool {
+        let has = || self.lines.iter().any(|line| line.path == path.as_str());
+        Self::lists(path) && (entry.listed || has())
     }
 
     /// The listed files: path and MD5.

@@ -12,7 +12,7 @@ use super::record::{Stamp, creation_time};
 use crate::base::{Extent, VolumeKind};
 use crate::boot::Insertion;
 use crate::image::ParsedTree;
-use crate::{Content, Image, ImagePath, Layout, SECTOR, Tree};
+use crate::{Content, Entry, Image, ImagePath, Layout, SECTOR, Tree};
 
 /// The tail's length is a multiple of this: then an edit of small files
 /// leaves every byte before the tail as it was, and with it the state of the
@@ -117,7 +117,7 @@ impl<'t> Plan<'t> {
             for (path, entry) in tree.entries() {
                 let is_large = entry.content.len() >= LARGE;
                 if large == is_large {
-                    let data = self.place_file(path, &entry.content)?;
+                    let data = self.place_file(path, entry)?;
                     placed.push(Placed {
                         path,
                         mode: entry.mode,
@@ -132,7 +132,8 @@ impl<'t> Plan<'t> {
         Ok(placed)
     }
 
-    fn place_file(&mut self, path: &'t ImagePath, content: &'t Content) -> Result<PlacedData<'t>> {
+    fn place_file(&mut self, path: &'t ImagePath, entry: &'t Entry) -> Result<PlacedData<'t>> {
+        let content = &entry.content;
         if path.as_str() == CHECKSUMS && self.checksums.is_some() {
             bail!("{CHECKSUMS} cannot be put onto the image: it is made from the files there");
         }
@@ -146,7 +147,8 @@ impl<'t> Plan<'t> {
             return Ok(PlacedData::File(Extent { lba, len }));
         }
         let offset = self.end();
-        let listed = self.checksums.is_some() && Checksums::lists(path);
+        let list = self.checksums.as_ref();
+        let listed = list.is_some_and(|list| list.takes(path, entry));
         self.parts.push(Part {
             offset,
             len,
@@ -168,7 +170,10 @@ impl<'t> Plan<'t> {
             return;
         };
         let empty = md5_of_nothing();
-        for (path, entry) in tree.entries().filter(|(path, _)| Checksums::lists(path)) {
+        for (path, entry) in tree.entries() {
+            if !list.takes(path, entry) {
+                continue;
+            }
             match entry.content {
                 Content::Symlink(_) => list.remove(path.as_str()),
                 _ => list.update([(path.to_string(), empty)]),

@@ -188,6 +188,7 @@ pub(crate) fn small_tree() -> Tree {
     let link = Entry {
         content: lab_image::Content::Symlink("../lab/run".into()),
         mode: 0o777,
+        listed: true,
     };
     add("lab/link", link);
     tree

@@ -2,6 +2,9 @@
 //! kernel settings.
 
 use anyhow::Result;
+use lab_catalog::Catalog;
+use lab_lock::Wanted;
+use lab_machine::Machine;
 use tera::Context;
 
 use super::Subject;
@@ -37,6 +40,16 @@ const OPTIONAL: [&str; 2] = [
     "etc/systemd/timesyncd.conf.d/10-lab.conf",
 ];
 
+fn packages() -> impl Iterator<Item = Package> {
+    PACKAGES.into_iter().map(Package::any)
+}
+
+pub(crate) fn wants(_: &Machine, _: &Catalog, wanted: &mut Wanted) -> Result<()> {
+    let packages = packages().map(|one| one.wanted("base", None));
+    wanted.packages.extend(packages);
+    Ok(())
+}
+
 pub(crate) fn lay_down(subject: &Subject<'_>, tree: &mut TargetTree) -> Result<Option<Unit>> {
     let machine = subject.machine;
     let mut context = Context::new();
@@ -60,7 +73,8 @@ pub(crate) fn lay_down(subject: &Subject<'_>, tree: &mut TargetTree) -> Result<O
         minutes: 30,
         variables: Vec::new(),
         inputs,
-        packages: PACKAGES.into_iter().map(Package::any).collect(),
+        packages: packages().collect(),
+        held: false,
     }))
 }
 

@@ -1,12 +1,14 @@
 //! Docker, from its own signed repository.
 
 use anyhow::{Context as _, Result};
-use lab_catalog::AptRepository;
+use lab_catalog::{AptRepository, Catalog};
+use lab_lock::Wanted;
 use lab_machine::Machine;
 use serde_json::json;
 
 use super::Subject;
 use crate::TargetTree;
+use crate::locked;
 use crate::source;
 use crate::unit::{Package, Unit, Variable};
 
@@ -29,30 +31,49 @@ pub(crate) fn lay_down(subject: &Subject<'_>, tree: &mut TargetTree) -> Result<O
     if !machine.docker.enabled {
         return Ok(None);
     }
-    let repository = subject.catalog.apt_repository("docker");
-    let repository = repository.context("the catalog has no repository of Docker")?;
-    let packages = packages(machine, repository);
-    let mut inputs = source::lay_down(repository, &packages, machine, tree)?;
+    let repository = repository(subject.catalog)?;
+    let packages = locked::exact(subject.lock, packages(machine, repository));
+    let mut inputs = source::lay_down(repository, &packages, subject, tree)?;
     tree.file(DAEMON, 0o644, daemon(machine)?)?;
     inputs.push(DAEMON.to_owned());
     let version = machine.docker.version;
+    let mut variables = vec![
+        ("key_url", Variable::text(&repository.key_url)),
+        (
+            "key_fingerprint",
+            Variable::text(&repository.key_fingerprint),
+        ),
+        ("data_root", Variable::text(&machine.docker.data_root)),
+    ];
+    variables.extend(locked::key_variables(subject.lock, &repository.name));
     Ok(Some(Unit {
         name: "docker",
         title: version.map_or("Docker".to_owned(), |version| format!("Docker {version}")),
         needs: vec!["base"],
         follows: Vec::new(),
         minutes: 30,
-        variables: vec![
-            ("key_url", Variable::text(&repository.key_url)),
-            (
-                "key_fingerprint",
-                Variable::text(&repository.key_fingerprint),
-            ),
-            ("data_root", Variable::text(&machine.docker.data_root)),
-        ],
+        variables,
         inputs,
         packages,
+        held: true,
     }))
+}
+
+fn repository(catalog: &Catalog) -> Result<&AptRepository> {
+    let repository = catalog.apt_repository("docker");
+    repository.context("the catalog has no repository of Docker")
+}
+
+pub(crate) fn wants(machine: &Machine, catalog: &Catalog, wanted: &mut Wanted) -> Result<()> {
+    if machine.docker.enabled {
+        let repository = repository(catalog)?;
+        let packages = packages(machine, repository);
+        let from = Some(repository.name.as_str());
+        let packages = packages.iter().map(|one| one.wanted("docker", from));
+        wanted.packages.extend(packages);
+        wanted.repositories.push(source::wanted(repository));
+    }
+    Ok(())
 }
 
 /// The engine and its client in the version of the description; the others in the

@@ -1,12 +1,14 @@
 //! NVIDIA's driver, and the cards by name.
 
 use anyhow::{Context as _, Result};
-use lab_catalog::KernelFlavour;
+use lab_catalog::{Catalog, KernelFlavour};
+use lab_lock::Wanted;
 use lab_machine::Machine;
 use lab_machine::section::ubuntu::Kernel;
 
 use super::Subject;
 use crate::TargetTree;
+use crate::locked;
 use crate::template::verbatim;
 use crate::unit::{Package, Unit, Variable};
 
@@ -21,18 +23,6 @@ pub(crate) fn lay_down(subject: &Subject<'_>, tree: &mut TargetTree) -> Result<O
     ] {
         tree.file(name, 0o644, verbatim(name)?)?;
     }
-    let branch = subject.catalog.driver_branch(machine.driver.branch);
-    let branch = branch.with_context(|| {
-        format!(
-            "the catalog knows no driver branch {}",
-            machine.driver.branch
-        )
-    })?;
-    let kernel = match machine.ubuntu.kernel {
-        Kernel::Ga => KernelFlavour::Ga,
-        Kernel::Hwe => KernelFlavour::Hwe,
-    };
-    let packages = branch.packages(machine.driver.module, kernel);
     Ok(Some(Unit {
         name: "driver",
         title: format!("NVIDIA's driver, branch {}", machine.driver.branch),
@@ -47,8 +37,32 @@ pub(crate) fn lay_down(subject: &Subject<'_>, tree: &mut TargetTree) -> Result<O
             "etc/modprobe.d/lab-nvidia.conf".to_owned(),
             "etc/systemd/system/nvidia-persistenced.service.d/10-lab.conf".to_owned(),
         ],
-        packages: packages.iter().map(|name| Package::any(name)).collect(),
+        packages: locked::exact(subject.lock, packages(machine, subject.catalog)?),
+        held: true,
     }))
+}
+
+/// The driver's packages in Ubuntu, the kernel's modules first.
+fn packages(machine: &Machine, catalog: &Catalog) -> Result<Vec<Package>> {
+    let number = machine.driver.branch;
+    let branch = catalog
+        .driver_branch(number)
+        .with_context(|| format!("the catalog knows no driver branch {number}"))?;
+    let kernel = match machine.ubuntu.kernel {
+        Kernel::Ga => KernelFlavour::Ga,
+        Kernel::Hwe => KernelFlavour::Hwe,
+    };
+    let names = branch.packages(machine.driver.module, kernel);
+    Ok(names.iter().map(|name| Package::any(name)).collect())
+}
+
+pub(crate) fn wants(machine: &Machine, catalog: &Catalog, wanted: &mut Wanted) -> Result<()> {
+    if machine.driver.enabled {
+        let packages = packages(machine, catalog)?;
+        let packages = packages.iter().map(|one| one.wanted("driver", None));
+        wanted.packages.extend(packages);
+    }
+    Ok(())
 }
 
 /// Words that the installer's kernel line carries over to the installed system's
@@ -98,5 +112,6 @@ pub(crate) fn cards(subject: &Subject<'_>, tree: &mut TargetTree) -> Result<Opti
         ],
         inputs: vec!["etc/lab/gpus".to_owned()],
         packages: Vec::new(),
+        held: false,
     }))
 }

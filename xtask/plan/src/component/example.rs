@@ -19,5 +19,6 @@ pub(crate) fn lay_down(subject: &Subject<'_>, _tree: &mut TargetTree) -> Result<
         ],
         inputs: Vec::new(),
         packages: Vec::new(),
+        held: false,
     }))
 }

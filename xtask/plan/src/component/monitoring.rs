@@ -1,6 +1,9 @@
 //! What shows how the cards are: nvtop, and an exporter on loopback.
 
 use anyhow::Result;
+use lab_catalog::Catalog;
+use lab_lock::Wanted;
+use lab_machine::Machine;
 use tera::Context;
 
 use super::Subject;
@@ -11,6 +14,17 @@ use crate::unit::{Package, Unit, Variable};
 const SOCKET: &str = "etc/systemd/system/lab-exporter.socket";
 const SERVICE: &str = "etc/systemd/system/lab-exporter@.service";
 const EXPORTER: &str = "usr/lib/lab/exporter";
+
+fn packages(machine: &Machine) -> impl Iterator<Item = Package> {
+    let nvtop = machine.monitoring.nvtop.then(|| Package::any("nvtop"));
+    nvtop.into_iter()
+}
+
+pub(crate) fn wants(machine: &Machine, _: &Catalog, wanted: &mut Wanted) -> Result<()> {
+    let packages = packages(machine).map(|one| one.wanted("monitoring", None));
+    wanted.packages.extend(packages);
+    Ok(())
+}
 
 pub(crate) fn lay_down(subject: &Subject<'_>, tree: &mut TargetTree) -> Result<Option<Unit>> {
     let monitoring = &subject.machine.monitoring;
@@ -26,7 +40,6 @@ pub(crate) fn lay_down(subject: &Subject<'_>, tree: &mut TargetTree) -> Result<O
         tree.file(EXPORTER, 0o755, verbatim(EXPORTER)?)?;
         inputs.extend([SOCKET, SERVICE, EXPORTER].map(str::to_owned));
     }
-    let nvtop = monitoring.nvtop.then(|| Package::any("nvtop"));
     Ok(Some(Unit {
         name: "monitoring",
         title: "nvtop and the exporter".to_owned(),
@@ -35,6 +48,7 @@ pub(crate) fn lay_down(subject: &Subject<'_>, tree: &mut TargetTree) -> Result<O
         minutes: 20,
         variables: vec![("exporter", Variable::flag(monitoring.exporter))],
         inputs,
-        packages: nvtop.into_iter().collect(),
+        packages: packages(subject.machine).collect(),
+        held: false,
     }))
 }

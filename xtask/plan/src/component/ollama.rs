@@ -1,6 +1,9 @@
 //! Ollama and its models.
 
 use anyhow::{Context as _, Result};
+use lab_catalog::Catalog;
+use lab_lock::{Wanted, WantedFile, WantedModel};
+use lab_machine::Machine;
 use lab_machine::types::ModelName;
 use tera::Context;
 
@@ -8,6 +11,7 @@ use super::Subject;
 use crate::TargetTree;
 use crate::template::{render, verbatim};
 use crate::unit::{Unit, Variable};
+use crate::wanted::digest;
 
 const MODELS: &str = "etc/lab/ollama/models";
 const ENVIRONMENT: &str = "etc/lab/ollama/environment";
@@ -19,12 +23,7 @@ pub(crate) fn lay_down(subject: &Subject<'_>, tree: &mut TargetTree) -> Result<O
         return Ok(None);
     }
     let version = ollama.version;
-    let release = subject.catalog.ollama_release(version);
-    let release = release.with_context(|| {
-        format!("the catalog has no checksum of Ollama {version}: choose a version that it has")
-    })?;
-    let url = subject.catalog.ollama_url(version);
-    let url = url.with_context(|| format!("Ollama {version} has no archive"))?;
+    let archive = archive(subject.machine, subject.catalog)?;
     tree.file(MODELS, 0o644, models(subject)?)?;
     tree.file(ENVIRONMENT, 0o644, environment(subject)?)?;
     tree.file(SERVICE, 0o644, verbatim(SERVICE)?)?;
@@ -40,14 +39,62 @@ pub(crate) fn lay_down(subject: &Subject<'_>, tree: &mut TargetTree) -> Result<O
         minutes: 120,
         variables: vec![
             ("version", Variable::text(&version)),
-            ("archive_url", Variable::text(&url)),
-            ("archive_sha256", Variable::text(&release.sha256)),
+            ("archive_url", Variable::text(&archive.url)),
+            ("archive_sha256", Variable::text(&archive.sha256)),
             ("address", Variable::text(&local_address(ollama.listen))),
             ("gpus", Variable::list(&ollama.gpus)),
         ],
         inputs: [MODELS, ENVIRONMENT, SERVICE].map(str::to_owned).to_vec(),
         packages: Vec::new(),
+        held: false,
     }))
+}
+
+/// The program's archive.
+fn archive(machine: &Machine, catalog: &Catalog) -> Result<WantedFile> {
+    let version = machine.ollama.version;
+    let release = catalog.ollama_release(version);
+    let release = release.with_context(|| {
+        format!("the catalog has no checksum of Ollama {version}: choose a version that it has")
+    })?;
+    let url = catalog.ollama_url(version);
+    let url = url.with_context(|| format!("Ollama {version} has no archive"))?;
+    Ok(WantedFile {
+        name: "ollama".to_owned(),
+        version: Some(version.to_string()),
+        url,
+        sha256: digest(release.sha256),
+        unit: "ollama".to_owned(),
+    })
+}
+
+pub(crate) fn wants(machine: &Machine, catalog: &Catalog, wanted: &mut Wanted) -> Result<()> {
+    if machine.ollama.enabled {
+        wanted.files.push(archive(machine, catalog)?);
+        for name in &machine.ollama.models {
+            wanted.models.push(model(name, catalog)?);
+        }
+    }
+    Ok(())
+}
+
+/// A model, by its name as Ollama lists it and by its place in the registry.
+fn model(name: &ModelName, catalog: &Catalog) -> Result<WantedModel> {
+    let (family, tag) = name
+        .as_str()
+        .split_once(':')
+        .unwrap_or((name.as_str(), "latest"));
+    let known = catalog.model(name.as_str());
+    let url = catalog.model_manifest_url(name.as_str());
+    let url = url.as_deref();
+    let base = url.and_then(|url| url.rsplit_once("/manifests/"));
+    let (base, _) = base.with_context(|| format!("{name} is no name of a model"))?;
+    Ok(WantedModel {
+        name: format!("{family}:{tag}"),
+        url: base.to_owned(),
+        tag: tag.to_owned(),
+        manifest: known.and_then(|model| model.manifest).map(digest),
+    })
 }
 
 /// Where it is asked from the machine itself.
@@ -63,19 +110,14 @@ fn local_address(listen: std::net::SocketAddr) -> std::net::SocketAddr {
 /// family, its tag, and the digest of its manifest or `-`.
 fn models(subject: &Subject<'_>) -> Result<String> {
     let line = |name: &ModelName| {
-        let (family, tag) = name
-            .as_str()
-            .split_once(':')
-            .unwrap_or((name.as_str(), "latest"));
-        let known = subject.catalog.model(name.as_str());
-        let digest = known.and_then(|model| model.manifest.as_ref());
-        let digest = digest.map_or("-".to_owned(), ToString::to_string);
-        let url = subject.catalog.model_manifest_url(name.as_str());
-        let base = url
-            .as_deref()
-            .and_then(|url| url.rsplit_once("/manifests/"));
-        let (base, _) = base.with_context(|| format!("{name} is no name of a model"))?;
-        Ok(format!("{family}:{tag} {base} {tag} {digest}\n"))
+        let model = model(name, subject.catalog)?;
+        let locked = subject.lock.and_then(|lock| lock.model(&model.name));
+        let digest = locked.map(|one| one.manifest).or(model.manifest);
+        let digest = digest.map_or("-".to_owned(), |digest| digest.to_string());
+        Ok(format!(
+            "{} {} {} {digest}\n",
+            model.name, model.url, model.tag
+        ))
     };
     subject.machine.ollama.models.iter().map(line).collect()
 }

@@ -1,5 +1,5 @@
 //! What the machine was made from, on the machine: the description as it was
-//! written and as it was understood. Neither holds a secret: the description only
+//! written and as it was understood, and the lock of it where there is one. Neither holds a secret: the description only
 //! says where one comes from.
 
 use anyhow::{Context as _, Result, bail};
@@ -14,12 +14,18 @@ pub(crate) fn lay_down(subject: &Subject<'_>, tree: &mut TargetTree) -> Result<O
         serde_json::to_string_pretty(machine).context("writing the resolved description")?;
     json.push('\n');
     tree.file("etc/lab/machine.json", 0o644, json)?;
-    let release = format!(
+    let mut release = format!(
         "LAB_MACHINE={}\nLAB_DESCRIPTION={}\nLAB_VERSION={}\n",
         machine.identity.name,
         machine.digest(),
         env!("CARGO_PKG_VERSION"),
     );
+    if let Some(lock) = subject.lock {
+        let text = lock.to_text().context("writing the lock")?;
+        let digest = lock.digest().context("writing the lock")?;
+        release.push_str(&format!("LAB_LOCK={digest}\n"));
+        tree.file(format!("etc/lab/{}", lab_lock::FILE_NAME), 0o644, text)?;
+    }
     tree.file("etc/lab/release", 0o644, release)?;
     let own = subject.description.len().saturating_sub(1);
     for (index, (name, text)) in subject.description.iter().enumerate() {

@@ -1,6 +1,8 @@
 //! The system underneath: kernel, time, logs, and what tells where the lab is.
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
+use lab_catalog::{Archive, Catalog};
+use lab_lock::{Wanted as Outside, WantedBase, WantedRepository};
 use lab_machine::Machine;
 use lab_machine::section::ubuntu::Kernel as Wanted;
 use lab_machine::types::NtpServer;
@@ -10,6 +12,7 @@ use super::Subject;
 use crate::autoinstall::{Kernel, KernelPackage};
 use crate::template::{render, verbatim};
 use crate::unit::Unit;
+use crate::wanted::digest;
 use crate::{BaseFacts, TargetTree};
 
 /// The installer's section `kernel`.
@@ -27,6 +30,42 @@ pub(crate) fn kernel(machine: &Machine, base: &BaseFacts) -> Result<Kernel> {
         ),
     };
     Ok(Kernel { package })
+}
+
+/// The image that the machine is installed from, and the archive of its release.
+pub(crate) fn wants(machine: &Machine, catalog: &Catalog, wanted: &mut Outside) -> Result<()> {
+    let release = machine.ubuntu.release.as_str();
+    let image = catalog
+        .ubuntu_image(release)
+        .with_context(|| format!("the catalog has no image of Ubuntu {release}"))?;
+    wanted.base = WantedBase {
+        release: release.to_owned(),
+        file: image.file_name.clone(),
+        sha256: Some(digest(image.sha256)),
+    };
+    let mut series = catalog.ubuntu_releases().iter();
+    let series = series.find(|one| one.image(release).is_some());
+    let archives = series.map(|one| catalog.archives_of(&one.version).map(own));
+    wanted.repositories.extend(archives.into_iter().flatten());
+    ensure!(
+        wanted.repositories.iter().any(|one| one.own),
+        "the catalog has no archive of Ubuntu {release}"
+    );
+    Ok(())
+}
+
+/// The system's own archive: its keys are on every Ubuntu, so that none is fetched.
+fn own(archive: &Archive) -> WantedRepository {
+    WantedRepository {
+        name: archive.name.clone(),
+        uri: archive.uri.clone(),
+        snapshot_uri: archive.snapshot_uri.clone(),
+        suites: archive.suites.clone(),
+        components: archive.components.clone(),
+        signed_by: archive.signed_by.iter().map(ToString::to_string).collect(),
+        key: None,
+        own: true,
+    }
 }
 
 pub(crate) fn lay_down(subject: &Subject<'_>, tree: &mut TargetTree) -> Result<Option<Unit>> {

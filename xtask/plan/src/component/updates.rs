@@ -1,12 +1,20 @@
 //! What changes by itself, and when.
 
 use anyhow::Result;
+use lab_catalog::Catalog;
+use lab_lock::Wanted;
+use lab_machine::Machine;
 use tera::Context;
 
 use super::Subject;
 use crate::TargetTree;
 use crate::template::render;
 use crate::unit::Unit;
+
+pub(crate) fn wants(machine: &Machine, _: &Catalog, wanted: &mut Wanted) -> Result<()> {
+    wanted.snapshot = machine.updates.snapshot.as_ref().map(ToString::to_string);
+    Ok(())
+}
 
 pub(crate) fn lay_down(subject: &Subject<'_>, tree: &mut TargetTree) -> Result<Option<Unit>> {
     let machine = subject.machine;

@@ -3,7 +3,7 @@
 
 use super::{Answer, answer, image::Image};
 use crate::autoinstall::{Autoinstall, Interactive, LayoutName, read};
-use crate::image::{guard_command, guard_commands, lay_down_command};
+use crate::image::{guard_command, guard_commands, late_commands};
 use crate::place;
 
 /// Asks only when the file could be read.
@@ -64,12 +64,12 @@ pub(super) fn guard(image: &Image<'_>) -> Answer {
 
 pub(super) fn late(image: &Image<'_>) -> Answer {
     with(image, |autoinstall| {
-        let expected = [lay_down_command("files"), lay_down_command("marker")];
+        let expected = late_commands(image.has(place::OFFLINE_LIST));
         let mut wrong = Vec::new();
         if autoinstall.late_commands != expected {
             wrong.push(format!("late-commands are {:?}", autoinstall.late_commands));
         }
-        answer(&wrong, "two commands")
+        answer(&wrong, format!("{} commands", expected.len()))
     })
 }
 

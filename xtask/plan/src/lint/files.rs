@@ -102,7 +102,8 @@ pub(super) fn manifest(image: &Image<'_>) -> Answer {
     let unknown = image
         .files
         .keys()
-        .filter(|path| **path != place::MANIFEST && !manifest.files.contains_key(**path));
+        .filter(|path| **path != place::MANIFEST)
+        .filter(|path| !manifest.files.contains_key(**path));
     wrong.extend(unknown.map(|path| format!("/{path} is not in the manifest")));
     answer(&wrong, format!("{} files", manifest.files.len()))
 }

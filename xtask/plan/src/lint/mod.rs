@@ -8,6 +8,7 @@ mod autoinstall;
 mod files;
 mod image;
 mod menu;
+mod payload;
 mod story;
 
 use serde::Serialize;
@@ -156,6 +157,11 @@ const QUESTIONS: &[Question] = &[
         "overlay-list",
         "what is laid down is what the list says",
         files::overlay,
+    ),
+    (
+        "offline-list",
+        "what the machine is to have without a network is on the image, and nothing else",
+        payload::list,
     ),
     (
         "manifest-files",

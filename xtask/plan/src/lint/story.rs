@@ -21,6 +21,7 @@ pub(super) fn tell(image: &Image<'_>) -> Vec<String> {
     story.push(network(autoinstall));
     story.push(who(autoinstall));
     story.push("It then lays down the files below /lab/overlay, leaves a mark on /boot, and starts the machine again; a stick that was left in starts what was installed.".to_owned());
+    story.extend(carried(image));
     if let Ok(manifest) = &image.manifest {
         let known = manifest
             .base
@@ -34,6 +35,16 @@ pub(super) fn tell(image: &Image<'_>) -> Vec<String> {
         ));
     }
     story
+}
+
+/// What the machine needs no network for.
+fn carried(image: &Image<'_>) -> Option<String> {
+    let payload = image.manifest.as_ref().ok()?.payload.as_ref()?;
+    Some(format!(
+        "It carries {} files of {} MiB for /var/lib/lab/offline, so that the machine needs no network to be whole.",
+        payload.count,
+        payload.bytes.div_ceil(1 << 20)
+    ))
 }
 
 fn when(image: &Image<'_>, autoinstall: &Autoinstall) -> String {

@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
 
 pub mod bench;
+pub mod lock;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -117,8 +118,10 @@ pub fn image_tree(
         catalog: Catalog::builtin(),
         secrets,
         description,
+        probe: b"probe",
+        lock: None,
     };
-    lab_plan::image_tree(&subject, base)
+    lab_plan::image_tree(&subject, base, lab_plan::Enclosed::default())
 }
 
 /// The whole image of a description.

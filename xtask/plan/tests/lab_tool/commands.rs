@@ -50,6 +50,14 @@ fn logs_are_of_the_unit_its_service_and_its_container() {
         bench.text("journal"),
         "-q -n 5 -f _SYSTEMD_UNIT=lab-ollama.service + _SYSTEMD_UNIT=ollama.service + CONTAINER_NAME=lab-ollama + _PID=1 UNIT=lab-ollama.service\n"
     );
+    bench.put("root/etc/lab/units/order", "dcgan\n");
+    fs::write(bench.path("journal"), "").unwrap();
+    assert_eq!(bench.lab(&["logs", "dcgan"]).0, 0);
+    assert_eq!(
+        bench.text("journal"),
+        "-q -n 200 _SYSTEMD_UNIT=lab-dcgan.service + _SYSTEMD_UNIT=dcgan.service + CONTAINER_NAME=lab-dcgan + \
+         _SYSTEMD_UNIT=dcgan-train.service + CONTAINER_NAME=lab-dcgan-train + _PID=1 UNIT=lab-dcgan.service\n"
+    );
 }
 
 #[test]
@@ -117,6 +125,8 @@ fn an_ordinary_user_is_told_to_use_sudo() {
 #[test]
 fn describe_is_a_description_with_a_head() {
     let bench = Bench::new();
+    let release = bench.text("root/etc/lab/release");
+    bench.put("root/etc/lab/release", release + "LAB_LOCK=cd34\n");
     bench.put(
         "root/etc/lab/machine.toml",
         "[machine]\nname = \"gpu-server\"\n",
@@ -124,10 +134,14 @@ fn describe_is_a_description_with_a_head() {
     bench.put("root/etc/lab/units/base.key", "k1\n");
     bench.put("root/var/lib/lab/units/base.done", "k1\n");
     bench.put("root/etc/lab/units/driver.key", "k2\n");
-    bench.put("root/var/lib/lab/overlay.list", "file 0644:ab etc/x\n");
+    bench.put(
+        "root/var/lib/lab/generations/current/overlay.list",
+        "file 0644:ab etc/x\n",
+    );
     let (status, out, err) = bench.lab(&["describe"]);
     assert_eq!(status, 0, "{err}");
     assert!(out.contains("# description: ab12\n"), "{out}");
+    assert!(out.contains("# lock:        cd34\n"), "{out}");
     assert!(
         out.contains("#   base         k1  set up\n#   driver       k2  not set up"),
         "{out}"

@@ -7,19 +7,24 @@
 mod common;
 mod files;
 mod menu;
+mod payload;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::{base, image_tree, machine, secrets, variants};
+use common::lock::lock_of;
+use common::{base, machine, secrets, variants};
+use lab_catalog::Catalog;
 use lab_plan::{LintReport, Manifest, Status, lint, place};
 
 /// An image that can be spoilt.
+#[derive(Clone)]
 struct Image {
     files: BTreeMap<String, (Vec<u8>, u32)>,
 }
 
 impl Image {
-    /// The variant with a password, LUKS and Wi-Fi, so that every secret is there.
+    /// The variant with a password, LUKS and Wi-Fi, so that every secret is there; locked,
+    /// with a payload.
     fn whole() -> Self {
         let text = format!(
             "{}\n[network.wifi]\ninterface = \"wlp5s0\"\nssid = \"lab\"\npassphrase = {{ env = \"WIFI\" }}\n[access]\npassword_hash = {{ env = \"HASH\" }}\n",
@@ -30,17 +35,26 @@ impl Image {
                 .1
         );
         let machine = machine(&text);
-        let tree = image_tree(
-            &machine,
-            &secrets(&machine),
-            &base(),
-            &[("machine.toml".to_owned(), text)],
-        )
-        .unwrap();
+        let lock = lock_of(&lab_plan::wanted(&machine, Catalog::builtin()).unwrap());
+        let carried = payload::files(&lock);
+        let subject = lab_plan::Subject {
+            machine: &machine,
+            catalog: Catalog::builtin(),
+            secrets: &secrets(&machine),
+            description: &[("machine.toml".to_owned(), text)],
+            probe: b"probe",
+            lock: Some(&lock),
+        };
+        let list = payload::payload(&carried);
+        let tree = lab_plan::image_tree(&subject, &base(), with(&list)).unwrap();
         let mut files: BTreeMap<_, _> = tree
             .iter()
             .map(|(path, file)| (path.to_owned(), (file.bytes.clone(), file.mode)))
             .collect();
+        let carried = carried.into_iter();
+        files.extend(
+            carried.map(|(path, bytes)| (place::OFFLINE.to_owned() + path, (bytes, 0o644))),
+        );
         for path in [
             "casper/vmlinuz",
             "casper/initrd",
@@ -119,7 +133,9 @@ impl Image {
             .files
             .iter()
             .filter(|(path, _)| {
-                path.starts_with("lab/") && *path != place::MANIFEST
+                path.starts_with("lab/")
+                    && !path.starts_with(place::OFFLINE)
+                    && *path != place::MANIFEST
                     || manifest.files.contains_key(*path)
             })
             .collect::<Vec<_>>()
@@ -178,9 +194,14 @@ const YAML: &str = place::AUTOINSTALL;
 fn what_is_spoilt_is_found_and_nothing_else() {
     let mut wrong = Vec::new();
     let mut shown = BTreeSet::new();
-    let cases: Vec<&Case> = menu::CASES.iter().chain(files::CASES).collect();
+    let whole = Image::whole();
+    let cases: Vec<&Case> = menu::CASES
+        .iter()
+        .chain(files::CASES)
+        .chain(payload::CASES)
+        .collect();
     for case in &cases {
-        let mut image = Image::whole();
+        let mut image = whole.clone();
         (case.spoil)(&mut image);
         let image = if case.resealed { image.reseal() } else { image };
         let report = image.lint();
@@ -205,7 +226,7 @@ fn what_is_spoilt_is_found_and_nothing_else() {
         cases.len(),
         wrong.join("\n")
     );
-    let all: BTreeSet<&str> = Image::whole()
+    let all: BTreeSet<&str> = whole
         .lint()
         .findings
         .iter()
@@ -225,6 +246,12 @@ fn a_whole_image_passes_also_after_resealing() {
             .collect();
         assert!(odd.is_empty(), "{odd:#?}");
     }
+}
+
+#[test]
+fn the_story_tells_of_the_payload() {
+    let story = Image::whole().lint().story.join("\n");
+    assert!(story.contains("It carries 4 files of 1 MiB"), "{story}");
 }
 
 #[test]
@@ -265,7 +292,7 @@ fn no_mutation_makes_it_panic() {
     let mut seed = 0x2545_f491_4f6c_dd1d_u64;
     for round in 0..400 {
         let path = &paths[round % paths.len()];
-        let mut image = Image::whole();
+        let mut image = whole.clone();
         let bytes = &mut image.files.get_mut(path).unwrap().0;
         for _ in 0..3 {
             seed ^= seed << 13;
@@ -279,7 +306,7 @@ fn no_mutation_makes_it_panic() {
             }
         }
         let report = image.lint();
-        assert_eq!(report.findings.len(), 19);
+        assert_eq!(report.findings.len(), 20);
     }
     let deep = format!("autoinstall: {}{}", "[".repeat(20_000), "]".repeat(20_000));
     for text in [
@@ -288,7 +315,7 @@ fn no_mutation_makes_it_panic() {
         "autoinstall: &a {x: *a}".to_owned(),
         "x".repeat(2 << 20),
     ] {
-        let mut image = Image::whole();
+        let mut image = whole.clone();
         image.put(YAML, text);
         assert!(
             image
@@ -298,4 +325,12 @@ fn no_mutation_makes_it_panic() {
         );
     }
     assert!(lint(&|_| None, &[]).failures().count() > 5);
+}
+
+/// That payload, and nothing else besides.
+fn with(payload: &lab_plan::Payload) -> lab_plan::Enclosed<'_> {
+    lab_plan::Enclosed {
+        payload: Some(payload),
+        inventory: None,
+    }
 }

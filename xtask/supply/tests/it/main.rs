@@ -6,12 +6,17 @@
     reason = "tests end where something cannot be set up"
 )]
 
+mod apt;
 mod base;
 mod hostile;
+mod listed;
 mod nginx;
+mod oci;
+mod ollama;
 mod process;
 mod proxy;
 mod server;
 mod signature;
 mod stamp;
+mod store;
 mod world;

@@ -13,15 +13,15 @@ use crate::world::{World, content, limits, not_run, options, pinned};
 
 const MIB: usize = 1 << 20;
 
-struct Nginx {
+pub(crate) struct Nginx {
     process: Child,
-    port: u16,
-    dir: tempfile::TempDir,
+    pub(crate) port: u16,
+    pub(crate) dir: tempfile::TempDir,
 }
 
 impl Nginx {
     /// Serves a directory of its own with `more` in the server's configuration; `None` where nginx is missing.
-    fn start(listen: &str, more: &str, rate: &str) -> Option<Self> {
+    pub(crate) fn start(listen: &str, more: &str, rate: &str) -> Option<Self> {
         let program = ["/usr/sbin/nginx", "/usr/bin/nginx"]
             .map(PathBuf::from)
             .into_iter()
@@ -55,7 +55,7 @@ impl Nginx {
         Some(Self { process, port, dir })
     }
 
-    fn serve(&self, name: &str, bytes: &[u8]) {
+    pub(crate) fn serve(&self, name: &str, bytes: &[u8]) {
         fs::write(self.dir.path().join("www").join(name), bytes).unwrap();
         let start = Instant::now();
         while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
@@ -65,6 +65,13 @@ impl Nginx {
             );
             thread::sleep(Duration::from_millis(20));
         }
+    }
+}
+
+impl Nginx {
+    /// The directory that it serves.
+    pub(crate) fn files(&self) -> PathBuf {
+        self.dir.path().join("www")
     }
 }
 

@@ -179,10 +179,10 @@ fn the_other_process_is_not_waited_for_without_end() {
 }
 
 /// A file system of `mib` MiB that goes away with the test.
-struct Small(tempfile::TempDir);
+pub(crate) struct Small(tempfile::TempDir);
 
 impl Small {
-    fn mount(mib: u32) -> Option<Self> {
+    pub(crate) fn mount(mib: u32) -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
         let done = Command::new("mount")
             .args(["-t", "tmpfs", "-o", &format!("size={mib}m"), "lab-test"])
@@ -191,6 +191,10 @@ impl Small {
             .status();
         done.is_ok_and(|status| status.success())
             .then_some(Self(dir))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
     }
 }
 

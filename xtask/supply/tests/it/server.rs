@@ -10,6 +10,7 @@ use std::time::Duration;
 /// One request, as far as tests look at it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Request {
+    pub(crate) method: String,
     pub(crate) path: String,
     /// N in `Range: bytes=N-`.
     pub(crate) from: Option<usize>,
@@ -97,6 +98,7 @@ fn read_request(stream: &TcpStream, seen: &Mutex<Vec<Request>>) -> Request {
             break;
         }
         if index == 0 {
+            request.method = line.split(' ').next().unwrap_or_default().to_owned();
             request.path = line.split(' ').nth(1).unwrap_or_default().to_owned();
         }
         let Some((name, value)) = line.split_once(": ") else {

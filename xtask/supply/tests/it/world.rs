@@ -127,22 +127,27 @@ pub(crate) fn image(sha256: Option<Digest>, urls: &[String], key: &SecretKey) ->
     }
 }
 
+/// When test keys say to be made.
+const MADE: u32 = 1_600_000_000;
+
 /// An Ed25519 key: made in no time.
 pub(crate) fn quick_key(seed: u64) -> SecretKey {
-    key(
-        seed,
-        &KeyType::Ed25519Legacy,
-        PublicKeyAlgorithm::EdDSALegacy,
-    )
+    quick_key_of(seed, MADE)
+}
+
+/// An Ed25519 key that says to be made at another time.
+pub(crate) fn quick_key_of(seed: u64, made: u32) -> SecretKey {
+    let algorithm = PublicKeyAlgorithm::EdDSALegacy;
+    key(seed, &KeyType::Ed25519Legacy, algorithm, made)
 }
 
 pub(crate) fn rsa_key(seed: u64, bits: u32) -> SecretKey {
-    key(seed, &KeyType::Rsa(bits), PublicKeyAlgorithm::RSA)
+    key(seed, &KeyType::Rsa(bits), PublicKeyAlgorithm::RSA, MADE)
 }
 
-fn key(seed: u64, kind: &KeyType, algorithm: PublicKeyAlgorithm) -> SecretKey {
+fn key(seed: u64, kind: &KeyType, algorithm: PublicKeyAlgorithm, made: u32) -> SecretKey {
     let (public, secret) = kind.generate(ChaCha8Rng::seed_from_u64(seed)).unwrap();
-    let made = Timestamp::from_secs(1_600_000_000);
+    let made = Timestamp::from_secs(made);
     let inner = PubKeyInner::new(KeyVersion::V4, algorithm, made, None, public).unwrap();
     SecretKey::new(PublicKey::from_inner(inner).unwrap(), secret).unwrap()
 }

@@ -3,11 +3,11 @@
 //!
 //! What it does not prove: that the driver keeps its state. The real daemon goes to the
 //! background (a unit of `Type=forking`) and changes to the user of `--user`; this one
-//! stays in the foreground (`Type=simple`) as the user that started it, and answers
-//! nothing on its socket. The directory is systemd's `RUNTIME_DIRECTORY`, or else
+//! stays in the foreground (`Type=notify`, so that both are up when a start returns) as the
+//! user that started it, and answers nothing on its socket. The directory is systemd's `RUNTIME_DIRECTORY`, or else
 //! `/run/nvidia-persistenced`.
 
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -63,12 +63,25 @@ fn run() -> Result<()> {
         set(true, arguments.verbose)?;
     }
     println!("nvidia-persistenced: Started ({})", std::process::id());
+    say_ready()?;
     signals.forever().next();
     if !arguments.no_persistence_mode {
         set(false, arguments.verbose)?;
     }
     std::fs::remove_file(&socket.path)
         .with_context(|| format!("removing {}", socket.path.display()))
+}
+
+/// Tells systemd that all is set, where it waits for that (sd_notify(3)).
+fn say_ready() -> Result<()> {
+    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else {
+        return Ok(());
+    };
+    let socket = UnixDatagram::unbound().context("making a socket to tell systemd")?;
+    socket
+        .send_to(b"READY=1", &path)
+        .with_context(|| format!("telling systemd by {}", path.display()))?;
+    Ok(())
 }
 
 /// The daemon's socket.

@@ -293,7 +293,7 @@ impl Bench {
 }
 
 /// How long a command takes, and the most memory it had, in KiB.
-fn time(command: &mut Command) -> anyhow::Result<(Duration, u64)> {
+pub(super) fn time(command: &mut Command) -> anyhow::Result<(Duration, u64)> {
     let shown = format!("{:?}", command.get_program());
     let began = Instant::now();
     let child = command
