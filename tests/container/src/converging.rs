@@ -17,9 +17,9 @@ const FILES: &[(&str, &str)] = &[
         "lab-test-hardware.service",
         include_str!("machine/lab-test-hardware.service"),
     ),
-    ("modprobe", include_str!("machine/modprobe")),
-    ("modinfo", include_str!("machine/modinfo")),
-    ("lsmod", include_str!("machine/lsmod")),
+    ("modprobe", lab_rehearse::cards::MODPROBE),
+    ("modinfo", lab_rehearse::cards::MODINFO),
+    ("lsmod", lab_rehearse::cards::LSMOD),
 ];
 
 /// What `systemctl` says of the lab's units, one line each.

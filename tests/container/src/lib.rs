@@ -19,6 +19,7 @@ mod offline;
 mod programs;
 mod ssh;
 mod upstream;
+mod world;
 
 pub use command::{Command, Ended, Running};
 pub use described::{Described, PASSWORD, PASSWORD_MACHINE};
@@ -32,3 +33,4 @@ pub use offline::{archives, keys_of, laid_down_from_image, taken_apart};
 pub use programs::{missing, missing_for_upstreams};
 pub use ssh::{Answer, Ssh};
 pub use upstream::{Active, DRIVER, Fault, NEW_DRIVER, Upstreams, Vendor};
+pub use world::in_a_world;

@@ -19,12 +19,33 @@ use crate::{Guest, Upstreams, quoted};
 ///
 /// When a key cannot be read.
 pub fn archives(guest: &Guest, upstreams: &Upstreams) -> Result<String> {
-    let mut text = String::from("[meta]\nsource = \"the run\"\ndate = \"2026-11-28\"\n");
-    let ubuntu = keys(guest, "/lab-test/ubuntu.asc")?;
     ensure!(
         !upstreams.ubuntu_key()?.is_empty(),
         "Ubuntu's stand-in has no key"
     );
+    archives_by(
+        &|script| guest.ok(script),
+        Path::new(RINGS),
+        "/lab-test/ubuntu.asc",
+        "/usr/share/keyrings/debian-archive-keyring.*",
+    )
+}
+
+/// Where gpg keeps what it reads, on a machine.
+const RINGS: &str = "/run/keys";
+
+/// Runs a shell script somewhere, and says what it printed.
+type Shell<'a> = &'a dyn Fn(&str) -> Result<String>;
+
+/// The same with the keys of these files, wherever `shell` runs; gpg keeps them in `rings`.
+pub(crate) fn archives_by(
+    shell: Shell<'_>,
+    rings: &Path,
+    ubuntu: &str,
+    debian: &str,
+) -> Result<String> {
+    let mut text = String::from("[meta]\nsource = \"the run\"\ndate = \"2026-11-28\"\n");
+    let ubuntu = keys(shell, rings, ubuntu)?;
     text += &archive(
         "ubuntu",
         "http://archive.ubuntu.com/ubuntu",
@@ -32,7 +53,8 @@ pub fn archives(guest: &Guest, upstreams: &Upstreams) -> Result<String> {
         UBUNTU,
         &ubuntu,
     );
-    let debian = keys(guest, "/usr/share/keyrings/debian-archive-keyring.*")?;
+    let debian = keys(shell, rings, debian)?;
+    ensure!(!debian.is_empty(), "Debian's archive has no key here: install debian-archive-keyring");
     text += &archive(
         "debian",
         "http://deb.debian.org/debian",
@@ -74,17 +96,17 @@ fn archive(
     )
 }
 
-/// The keys of a file on the machine, each by itself: fingerprint, and the key in base64.
-fn keys(guest: &Guest, file: &str) -> Result<Vec<(String, String)>> {
-    guest.ok("install -d -m 0700 /run/keys")?;
+/// The keys of a file, each by itself: fingerprint, and the key in base64.
+fn keys(shell: Shell<'_>, rings: &Path, file: &str) -> Result<Vec<(String, String)>> {
     let script = format!(
-        "export GNUPGHOME=/run/keys\nset -e\nfor one in {file}; do\n\
+        "install -d -m 0700 {rings}\nexport GNUPGHOME={rings}\nset -e\nfor one in {file}; do\n\
          gpg --batch --quiet --no-autostart --import \"$one\" 2>/dev/null || true\n\
          gpg --batch --with-colons --show-keys \"$one\" 2>/dev/null | awk -F: '$1 == \"pub\" {{ p = 1 }} $1 == \"fpr\" && p {{ print $10; p = 0 }}'\n\
          done | sort -u | while read -r key; do\n\
-         printf '%s %s\\n' \"$key\" \"$(gpg --batch --export \"$key\" | base64 -w 0)\"\ndone"
+         printf '%s %s\\n' \"$key\" \"$(gpg --batch --export \"$key\" | base64 -w 0)\"\ndone",
+        rings = rings.display()
     );
-    let said = guest.ok(&script)?;
+    let said = shell(&script)?;
     let pair = |line: &str| {
         let (fingerprint, base64) = line.split_once(' ').context("a key without bytes")?;
         Ok((fingerprint.to_owned(), base64.to_owned()))
@@ -105,7 +127,8 @@ pub fn keys_of(guest: &Guest, file: &str) -> Result<Vec<(String, Vec<u8>)>> {
         let bytes = BASE64.decode(&text).context("reading a key")?;
         Ok((fingerprint, bytes))
     };
-    keys(guest, file)?.into_iter().map(bytes).collect()
+    keys(&|script| guest.ok(script), Path::new(RINGS), file)?
+        .into_iter().map(bytes).collect()
 }
 
 /// The lab's files of an image, in a folder.

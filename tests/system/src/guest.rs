@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::monitor::Monitor;
+use lab_rehearse::Monitor;
+
 use crate::{Console, Machine, programs};
 
 /// A machine that QEMU runs. Dropping it switches it off.

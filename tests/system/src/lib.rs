@@ -6,17 +6,15 @@
 //! [`not_run`] and is neither a pass nor a failure.
 
 mod bases;
-mod console;
 mod disk;
 mod guest;
 mod machine;
-mod monitor;
 mod programs;
 
 pub use bases::{Added, base, composed, composed_of, scratch};
-pub use console::{Console, plain};
 pub use disk::{blank_disk, disk_with_boot_partition};
 pub use guest::Guest;
 pub use lab_not_run::not_run;
-pub use machine::{Firmware, Machine, Medium};
+pub use lab_rehearse::{Console, Firmware, plain};
+pub use machine::{Machine, Medium};
 pub use programs::{guest_programs, have, run, run_in};

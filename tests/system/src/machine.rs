@@ -1,23 +1,12 @@
 //! A machine to be emulated: its firmware, its boot medium, its disks.
 
-use std::env;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
+use lab_rehearse::{Accelerator, Firmware};
 
 use crate::Guest;
-
-/// What starts the machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Firmware {
-    /// SeaBIOS, which QEMU carries.
-    Bios,
-    /// OVMF without Secure Boot.
-    Uefi,
-    /// OVMF that starts only what Microsoft's keys vouch for.
-    SecureBoot,
-}
 
 /// What the machine starts from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,64 +15,6 @@ pub enum Medium {
     Cd,
     /// A stick on USB 3.
     Usb,
-}
-
-/// Firmware code and the variables it starts with: Debian's and Ubuntu's names, then
-/// Fedora's and Arch's.
-const UEFI: &[(&str, &str)] = &[
-    (
-        "/usr/share/OVMF/OVMF_CODE_4M.fd",
-        "/usr/share/OVMF/OVMF_VARS_4M.fd",
-    ),
-    (
-        "/usr/share/OVMF/OVMF_CODE.fd",
-        "/usr/share/OVMF/OVMF_VARS.fd",
-    ),
-    (
-        "/usr/share/edk2/ovmf/OVMF_CODE.fd",
-        "/usr/share/edk2/ovmf/OVMF_VARS.fd",
-    ),
-    (
-        "/usr/share/edk2/x64/OVMF_CODE.4m.fd",
-        "/usr/share/edk2/x64/OVMF_VARS.4m.fd",
-    ),
-];
-
-/// The same with Secure Boot on and Microsoft's keys enrolled.
-const SECURE: &[(&str, &str)] = &[
-    (
-        "/usr/share/OVMF/OVMF_CODE_4M.ms.fd",
-        "/usr/share/OVMF/OVMF_VARS_4M.ms.fd",
-    ),
-    (
-        "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd",
-        "/usr/share/OVMF/OVMF_VARS_4M.ms.fd",
-    ),
-    (
-        "/usr/share/edk2/ovmf/OVMF_CODE.secboot.fd",
-        "/usr/share/edk2/ovmf/OVMF_VARS.secboot.fd",
-    ),
-];
-
-impl Firmware {
-    /// The files of the firmware: none for BIOS, else code and variables.
-    ///
-    /// # Errors
-    ///
-    /// When no known place has them.
-    pub fn files(self) -> Result<Option<(PathBuf, PathBuf)>> {
-        let places = match self {
-            Self::Bios => return Ok(None),
-            Self::Uefi => UEFI,
-            Self::SecureBoot => SECURE,
-        };
-        for (code, variables) in places {
-            if Path::new(code).is_file() && Path::new(variables).is_file() {
-                return Ok(Some((code.into(), variables.into())));
-            }
-        }
-        bail!("no firmware OVMF for {self:?} in {places:?}: install the Debian package ovmf")
-    }
 }
 
 /// A machine that is not running yet.
@@ -228,31 +159,13 @@ fn drive(id: &str, how: &str, image: &Path, all: &mut Vec<String>) -> Result<()>
 
 /// KVM with two processors where it works, else emulation with one: a second one makes no
 /// boot shorter, and two guests run at once.
-///
-/// The device node alone says nothing: inside some containers it can be opened and then
-/// runs no guest. The processor's flag decides too, and `LAB_ACCELERATOR` overrules both.
 fn accelerator() -> Vec<String> {
-    let asked = env::var("LAB_ACCELERATOR").ok();
-    let kvm = || {
-        let flags = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-        let able = flags
-            .split_whitespace()
-            .any(|word| word == "vmx" || word == "svm");
-        able && File::options()
-            .read(true)
-            .write(true)
-            .open("/dev/kvm")
-            .is_ok()
+    let here = Accelerator::here();
+    let processors = match here {
+        Accelerator::Kvm => "-smp 2",
+        Accelerator::Tcg => "-smp 1",
     };
-    let kvm = match asked.as_deref() {
-        Some(name) => name == "kvm",
-        None => kvm(),
-    };
-    words(if kvm {
-        "-accel kvm -cpu host -smp 2"
-    } else {
-        "-accel tcg,thread=multi -cpu max -smp 1"
-    })
+    words(&format!("{} {processors}", here.arguments()))
 }
 
 fn words(line: &str) -> Vec<String> {

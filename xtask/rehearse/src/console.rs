@@ -6,16 +6,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// The serial console of a guest, filled while the guest runs.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Console(Arc<Shared>);
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct State {
     bytes: Vec<u8>,
     closed: bool,

@@ -19,14 +19,20 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// letter and a colour each.
 const VGA_TEXT: (u64, u64) = (0xb8000, 80 * 25 * 2);
 
-pub(crate) struct Monitor {
+/// A connection to the monitor of one machine.
+#[derive(Debug)]
+pub struct Monitor {
     from: BufReader<UnixStream>,
     to: UnixStream,
 }
 
 impl Monitor {
     /// Connects as soon as the socket is there.
-    pub(crate) fn connect(socket: &Path) -> Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// When there is none within 20 s, or what answers is no monitor.
+    pub fn connect(socket: &Path) -> Result<Self> {
         let end = Instant::now() + PATIENCE;
         let stream = loop {
             match UnixStream::connect(socket) {
@@ -53,14 +59,42 @@ impl Monitor {
     }
 
     /// Presses and releases one key by its name in QEMU's `QKeyCode` ("ret", "down", "e").
-    pub(crate) fn press(&mut self, key: &str) -> Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// When the machine is gone or refuses.
+    pub fn press(&mut self, key: &str) -> Result<()> {
         let keys = json!({ "keys": [{ "type": "qcode", "data": key }] });
         self.ask("send-key", &keys).map(drop)
     }
 
+    /// A picture of the screen, written to `to` as a PNG.
+    ///
+    /// # Errors
+    ///
+    /// When the machine is gone or refuses.
+    pub fn picture(&mut self, to: &Path) -> Result<()> {
+        let to = to.to_str().context("the picture's path has an odd name")?;
+        self.ask("screendump", &json!({ "filename": to, "format": "png" }))
+            .map(drop)
+    }
+
+    /// Switches the machine off as a power cut does.
+    ///
+    /// # Errors
+    ///
+    /// When the machine is gone or refuses.
+    pub fn quit(&mut self) -> Result<()> {
+        self.ask("quit", &json!({})).map(drop)
+    }
+
     /// The letters on the screen, where it is in VGA's text mode. `scratch` is a file that
     /// QEMU may write.
-    pub(crate) fn screen(&mut self, scratch: &Path) -> Result<String> {
+    ///
+    /// # Errors
+    ///
+    /// When the machine is gone or refuses.
+    pub fn screen(&mut self, scratch: &Path) -> Result<String> {
         let (start, size) = VGA_TEXT;
         let to = scratch
             .to_str()

@@ -1,0 +1,269 @@
+//! The image that is rehearsed: what `iso` makes of this description and this base.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, bail};
+use lab_machine::Machine;
+use lab_standin::{Live, Options};
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+
+use super::Arguments;
+use crate::failure::Failure;
+use crate::lab::{self, Described};
+use crate::ui;
+
+/// The installer of the stand-in, and the world of the vendors' servers: programs of this
+/// workspace.
+const INSTALLER: &str = "lab-installer";
+const WORLD: &str = "stand-in-world";
+
+/// An image to be rehearsed.
+pub(super) struct Image {
+    pub(super) path: PathBuf,
+    /// What it is based on, in words.
+    pub(super) base: String,
+    pub(super) stand_in: bool,
+    /// The description that it was made from.
+    pub(super) machine: PathBuf,
+    /// What commands about this machine have in their environment.
+    pub(super) environment: Vec<(&'static str, OsString)>,
+}
+
+impl Image {
+    /// A command of this program, in the world of this image.
+    pub(super) fn command(&self, words: &[&str]) -> Result<Command, Failure> {
+        let mut command = Command::new(this_program()?);
+        command
+            .args(words)
+            .arg("--machine")
+            .arg(&self.machine)
+            .stdin(Stdio::null());
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        Ok(command)
+    }
+
+    /// Its name and sha256.
+    pub(super) fn named(&self) -> Result<(String, String), Failure> {
+        let name = self.path.file_name().map(|name| name.to_string_lossy());
+        Ok((name.unwrap_or_default().into_owned(), sha256(&self.path)?))
+    }
+}
+
+pub(super) fn make(
+    arguments: &Arguments,
+    described: &Described,
+    machine: &Machine,
+    folder: &Path,
+) -> Result<Image, Failure> {
+    let path = folder.join(format!("{}.iso", machine.identity.name));
+    if arguments.base.as_deref() == Some("stand-in") {
+        return on_stand_in(described, machine, path);
+    }
+    let image = Image {
+        path,
+        base: match &arguments.base {
+            Some(file) => file.clone(),
+            None => format!("Ubuntu {}", machine.ubuntu.release),
+        },
+        stand_in: false,
+        machine: described.path.clone(),
+        environment: Vec::new(),
+    };
+    let mut words = vec!["iso", "--out", utf8(&image.path)?];
+    if let Some(base) = &arguments.base {
+        words.extend(["--base", base]);
+    }
+    if arguments.offline {
+        words.push("--offline");
+    }
+    succeed(&mut image.command(&words)?, "iso")?;
+    Ok(image)
+}
+
+/// On the live stand-in, with everything that the machine needs: it has no network.
+fn on_stand_in(
+    described: &Described,
+    machine: &Machine,
+    path: PathBuf,
+) -> Result<Image, Failure> {
+    let programs = programs()?;
+    let base = live_base(program(&programs, INSTALLER)?)?;
+    let world = lab::workspace()?
+        .join("target/rehearse/stand-in")
+        .join(machine.identity.name.as_str());
+    let machine = copied(described, &world.join("description"))?;
+    let image = Image {
+        path,
+        base: "the stand-in of Ubuntu's image, a Debian live system".to_owned(),
+        stand_in: true,
+        machine,
+        environment: vec![
+            ("LAB_CATALOG", world.join("catalog").into()),
+            ("LAB_CACHE_DIR", world.join("cache").into()),
+        ],
+    };
+    let words = [
+        "iso",
+        "--offline",
+        "--allow-unknown-base",
+        "--base",
+        utf8(&base)?,
+        "--out",
+        utf8(&image.path)?,
+    ];
+    let made_for = made_for(described, &base, program(&programs, WORLD)?)?;
+    let record = world.join("made-for");
+    if fs::read_to_string(&record).is_ok_and(|text| text == made_for) {
+        let words: Vec<&str> = words.into_iter().chain(["--frozen"]).collect();
+        succeed(&mut image.command(&words)?, "iso")?;
+        return Ok(image);
+    }
+    ui::step("making what the vendors' servers would give, and locking it (some minutes, once)");
+    begin_anew(&world, &image)?;
+    let inner = image.command(&words)?;
+    let mut outer = Command::new(program(&programs, WORLD)?);
+    outer.arg(&world).arg(inner.get_program()).args(inner.get_args());
+    // The catalog's folder is filled by the world itself.
+    outer.env("LAB_CACHE_DIR", world.join("cache")).stdin(Stdio::null());
+    succeed(&mut outer, "iso")?;
+    fs::write(&record, made_for).with_context(|| format!("writing {}", record.display()))?;
+    Ok(image)
+}
+
+/// Servers of an earlier run had other keys and other bytes: nothing of them is good any more.
+fn begin_anew(world: &Path, image: &Image) -> Result<(), Failure> {
+    for old in [
+        world.join("cache"),
+        world.join("catalog"),
+        image.machine.with_file_name(lab_lock::FILE_NAME),
+        world.join("made-for"),
+    ] {
+        let gone = match old.is_dir() {
+            true => fs::remove_dir_all(&old),
+            false if old.exists() => fs::remove_file(&old),
+            false => Ok(()),
+        };
+        gone.with_context(|| format!("removing {}", old.display()))?;
+    }
+    Ok(())
+}
+
+/// What a locked world is good for: this description on this base, with these servers.
+fn made_for(described: &Described, base: &Path, world: &Path) -> Result<String, Failure> {
+    let mut sum = Sha256::new();
+    for (name, text) in described.texts() {
+        sum.update(format!("{name} {}\n{text}", text.len()));
+    }
+    sum.update(sha256(base)?);
+    sum.update(sha256(world)?);
+    Ok(hex::encode(sum.finalize()))
+}
+
+/// The description in a folder of its own: a lock that is made for a stand-in has no place
+/// beside the real one.
+fn copied(described: &Described, folder: &Path) -> Result<PathBuf, Failure> {
+    fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+    let texts = described.texts();
+    for (name, text) in &texts {
+        let place = folder.join(name);
+        fs::write(&place, text).with_context(|| format!("writing {}", place.display()))?;
+    }
+    let (own, _) = texts.last().context("a description without a text")?;
+    Ok(folder.join(own))
+}
+
+/// The live stand-in, made where it is not there.
+fn live_base(installer: &Path) -> Result<PathBuf, Failure> {
+    let cache = lab::cache()?.dir().join("stand-in");
+    fs::create_dir_all(&cache).with_context(|| format!("making {}", cache.display()))?;
+    let path = cache.join("live.iso");
+    ui::step("making the live stand-in base (Debian packages; some minutes, once)");
+    let options = Options {
+        live: Some(Live {
+            installer: installer.to_owned(),
+            world: None,
+        }),
+        ..Options::default()
+    };
+    Ok(lab_standin::build(&options, &cache, &path)?.path)
+}
+
+#[derive(Deserialize)]
+struct Artifact {
+    target: Target,
+    executable: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+}
+
+/// Programs of this workspace, built where they are not: with the features that all of it
+/// has, so that nothing is built twice.
+fn programs() -> Result<BTreeMap<String, PathBuf>, Failure> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["build", "--workspace", "--message-format=json-render-diagnostics"])
+        .args(["--bin", INSTALLER, "--bin", WORLD])
+        .current_dir(lab::workspace()?)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .context("running cargo build")?;
+    if !output.status.success() {
+        return Err(Failure::Said);
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    let artifacts = text
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Artifact>(line).ok());
+    Ok(artifacts
+        .filter_map(|one| Some((one.target.name, one.executable?)))
+        .collect())
+}
+
+fn program<'a>(all: &'a BTreeMap<String, PathBuf>, name: &str) -> Result<&'a Path, Failure> {
+    let found = all.get(name).map(PathBuf::as_path);
+    Ok(found.with_context(|| format!("cargo built no program {name}"))?)
+}
+
+fn this_program() -> Result<PathBuf, Failure> {
+    Ok(std::env::current_exe().context("asking for this program's own path")?)
+}
+
+fn utf8(path: &Path) -> Result<&str, Failure> {
+    let text = path.to_str();
+    Ok(text.with_context(|| format!("{} is no UTF-8", path.display()))?)
+}
+
+/// Runs a command that has said itself what is wrong when it fails.
+fn succeed(command: &mut Command, name: &str) -> Result<(), Failure> {
+    let status = command.status().with_context(|| format!("running {name}"))?;
+    match status.code() {
+        Some(0) => Ok(()),
+        Some(1) => Err(Failure::Said),
+        _ => Err(Failure::Environment(anyhow::anyhow!(
+            "{name} could not run, see above ({status})"
+        ))),
+    }
+}
+
+fn sha256(path: &Path) -> anyhow::Result<String> {
+    let mut file = fs::File::open(path).with_context(|| format!("opening {}", path.display()))?;
+    let (mut sum, mut chunk) = (Sha256::new(), vec![0; 1 << 20]);
+    loop {
+        let got = std::io::Read::read(&mut file, &mut chunk)
+            .with_context(|| format!("reading {}", path.display()))?;
+        match chunk.get(..got) {
+            Some(bytes) if got > 0 => sum.update(bytes),
+            Some(_) => return Ok(hex::encode(sum.finalize())),
+            None => bail!("reading {}: more came than was asked for", path.display()),
+        }
+    }
+}
