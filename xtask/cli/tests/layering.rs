@@ -37,6 +37,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("lab-mock-nvml", &[]),
     ("lab-vendors", &[]),
     ("lab-standin", &[]),
+    // An independent reading of the installer's file: it knows none of our types.
+    ("lab-installer", &[]),
     ("lab-not-run", &[]),
     (
         "lab-container",
@@ -99,6 +101,7 @@ const NOT_IN: &[(&str, &[&str])] = &[
             "lab-probe",
             "lab-accept",
             "lab-standin",
+            "lab-installer",
         ],
     ),
     (
