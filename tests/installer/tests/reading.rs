@@ -1,7 +1,5 @@
 //! What the file's keys may be, in this independent reading.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 use std::fs;
 use std::path::Path;
 
