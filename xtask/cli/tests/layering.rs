@@ -38,6 +38,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("lab-mock-nvml", &[]),
     ("lab-vendors", &[]),
     ("lab-standin", &[]),
+    // An independent reading of the installer's file: it knows none of our types.
+    ("lab-installer", &[]),
     ("lab-not-run", &[]),
     (
         "lab-container",
@@ -103,6 +105,7 @@ const NOT_IN: &[(&str, &[&str])] = &[
             "lab-probe",
             "lab-accept",
             "lab-standin",
+            "lab-installer",
         ],
     ),
     (
