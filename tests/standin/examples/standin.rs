@@ -1,10 +1,10 @@
-//! Makes a stand-in image: `cargo run -p lab-standin --example standin -- CACHE OUT [no-joliet] [no-hwe] [oversize] [fill=BYTES]`.
+//! Makes a stand-in image: `cargo run -p lab-standin --example standin -- CACHE OUT [no-joliet] [no-hwe] [oversize] [fill=BYTES] [live=PROGRAM]`.
 
 use std::env;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use lab_standin::{Options, build};
+use lab_standin::{Live, Options, build};
 
 fn main() -> Result<()> {
     let mut words = env::args().skip(1);
@@ -24,9 +24,15 @@ fn main() -> Result<()> {
             "no-joliet" => options.joliet = false,
             "no-hwe" => options.hwe = false,
             "oversize" => options.oversize = true,
+            live if live.starts_with("live=") => {
+                options.live = Some(Live {
+                    installer: live.trim_start_matches("live=").into(),
+                    world: None,
+                });
+            }
             other => match other.strip_prefix("fill=").map(str::parse) {
                 Some(Ok(bytes)) => options.fill = bytes,
-                _ => bail!("`{other}` is none of no-joliet, no-hwe, oversize, fill=BYTES"),
+                _ => bail!("`{other}` is none of no-joliet, no-hwe, oversize, fill=BYTES, live=PROGRAM"),
             },
         }
     }

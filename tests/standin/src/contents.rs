@@ -10,13 +10,14 @@ use crate::boot::{GRUB_BIOS, efi_programs, eltorito};
 use crate::packages::Inputs;
 use crate::program::Workplace;
 use crate::tree::{Source, Tree};
-use crate::{DISK_INFO, Options, initrd, kernel, menu};
+use crate::live::Base;
+use crate::{DISK_INFO, Live, Options, initrd, kernel, menu};
 
 /// Marks both `/.disk/casper-uuid-generic` and the initrd, which casper compares.
 const CASPER_UUID: &str = "5ab0d15c-0000-4000-8000-000000000001";
 
 /// The squashfs files of a live-server image.
-const LAYERS: &[&str] = &[
+pub(crate) const LAYERS: &[&str] = &[
     "ubuntu-server-minimal",
     "ubuntu-server-minimal.ubuntu-server",
     "ubuntu-server-minimal.ubuntu-server.installer",
@@ -30,10 +31,18 @@ const LAYER_LIMIT: u64 = 3 << 30;
 const OVERSIZE: u64 = (4 << 30) + (64 << 10);
 
 /// Every file of the image but the listing of MD5 sums.
-pub(crate) fn tree(options: &Options, inputs: &Inputs, work: &Workplace) -> Result<Tree> {
+pub(crate) fn tree(
+    options: &Options,
+    inputs: &Inputs,
+    work: &Workplace,
+    live: Option<(&Base, &Live)>,
+) -> Result<Tree> {
     let mut tree = Tree::default();
     disk(&mut tree);
     casper(&mut tree, options, inputs)?;
+    if let Some((base, live)) = live {
+        base.layers(live, work, &mut tree)?;
+    }
     grub(&mut tree, options, inputs, work)?;
     for (name, file) in efi_programs(inputs) {
         tree.add(format!("EFI/boot/{name}"), Source::File(file));
@@ -65,6 +74,7 @@ fn casper(tree: &mut Tree, options: &Options, inputs: &Inputs) -> Result<()> {
         inputs,
         flavour: name,
         uuid: CASPER_UUID,
+        live: options.live.is_some(),
     };
     tree.add(
         "casper/initrd",

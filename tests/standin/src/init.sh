@@ -78,6 +78,7 @@ tree() {
 		say "LAB-STANDIN tree $1 autoinstall=$(digest /medium/autoinstall.yaml)" \
 			"lab=$(folder /medium/lab) sums=$(sums)"
 		found=yes
+		medium=${medium:-$1}
 	fi
 	umount /medium
 }
@@ -85,6 +86,7 @@ tree() {
 # A stick takes a moment to appear. The first partition of a disk holds the second
 # tree, so it is asked for as soon as its disk is there.
 found=
+medium=
 tries=0
 while [ -z "$found" ] && [ "$tries" -lt 60 ]; do
 	for disk in /dev/sr0 /dev/sd? /dev/vd?; do
@@ -96,6 +98,40 @@ while [ -z "$found" ] && [ "$tries" -lt 60 ]; do
 	[ -n "$found" ] || sleep 0.5
 done
 [ -n "$found" ] || say "LAB-STANDIN tree none"
+
+# The layers of the live system, the lowest first, where they are file systems.
+live() {
+	casper=/root/cdrom/casper
+	mkdir -p /layers /root/cdrom
+	mount -t iso9660 -o ro "$1" /root/cdrom || return 1
+	[ "$(head -c 4 "$casper/ubuntu-server-minimal.squashfs")" = hsqs ] || {
+		umount /root/cdrom
+		return 1
+	}
+	lower=
+	layer=
+	for part in ubuntu-server-minimal ubuntu-server installer generic; do
+		layer=${layer:+$layer.}$part
+		mkdir "/layers/$part"
+		mount -t squashfs -o ro,loop "$casper/$layer.squashfs" "/layers/$part" || return 1
+		lower=/layers/$part${lower:+:$lower}
+	done
+	mkdir /layers/written
+	mount -t tmpfs -o mode=0755,size=75% tmpfs /layers/written
+	mkdir /layers/written/upper /layers/written/work
+	mkdir /system
+	mount -t overlay -o "lowerdir=$lower,upperdir=/layers/written/upper,workdir=/layers/written/work" overlay /system || return 1
+	mkdir -p /system/cdrom
+	mount --move /root/cdrom /system/cdrom
+}
+
+if [ -n "$medium" ] && live "$medium"; then
+	say "LAB-STANDIN live"
+	mount --move /proc /system/proc
+	mount --move /sys /system/sys
+	mount --move /dev /system/dev
+	exec switch_root /system /sbin/init
+fi
 
 say "LAB-STANDIN end"
 sleep 0.3

@@ -22,6 +22,8 @@ pub(crate) struct Contents<'a> {
     pub(crate) flavour: &'a str,
     /// The identifier that casper compares with the medium's.
     pub(crate) uuid: &'a str,
+    /// Whether it starts a live system.
+    pub(crate) live: bool,
 }
 
 impl Contents<'_> {
@@ -31,7 +33,9 @@ impl Contents<'_> {
         let busybox =
             fs::read(&busybox).with_context(|| format!("reading {}", busybox.display()))?;
         let mut archive = Archive::default();
-        for folder in ["bin", "conf", "dev", "medium", "modules", "proc", "sys"] {
+        let folders = ["bin", "conf", "dev", "medium", "modules", "proc", "sys"];
+        let more: &[&str] = if self.live { &["layers", "root", "run"] } else { &[] };
+        for folder in folders.iter().chain(more) {
             archive.entry(folder, FOLDER, &[]);
         }
         archive.entry("bin/busybox", PROGRAM, &busybox);
@@ -46,7 +50,7 @@ impl Contents<'_> {
             format!("{}\n", self.flavour).as_bytes(),
         );
         let mut order = String::new();
-        for module in self.kernel.boot_modules()? {
+        for module in self.kernel.boot_modules(self.live)? {
             archive.entry(&format!("modules/{}.ko", module.name), FILE, &module.object);
             order += &format!("{}\n", module.name);
         }

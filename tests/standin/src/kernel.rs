@@ -27,6 +27,9 @@ const WANTED: &[&str] = &[
     "nls_utf8",
 ];
 
+/// What a live system needs besides: its layers, and sticks that speak UAS.
+const WANTED_LIVE: &[&str] = &["uas", "loop", "squashfs", "overlay"];
+
 /// A kernel and where its modules are.
 pub(crate) struct Kernel {
     /// The compressed kernel image.
@@ -58,9 +61,10 @@ impl Kernel {
     }
 
     /// The wanted modules and what they need, each after what it needs.
-    pub(crate) fn boot_modules(&self) -> Result<Vec<Module>> {
+    pub(crate) fn boot_modules(&self, live: bool) -> Result<Vec<Module>> {
         let mut order = Vec::new();
-        for name in WANTED {
+        let more: &[&str] = if live { WANTED_LIVE } else { &[] };
+        for name in WANTED.iter().chain(more) {
             self.add(&plain(name), &mut order)?;
         }
         Ok(order)
@@ -199,7 +203,7 @@ mod tests {
         }
         let kernel = Kernel::in_package(package.path()).unwrap();
         let names: Vec<_> = kernel
-            .boot_modules()
+            .boot_modules(false)
             .unwrap()
             .into_iter()
             .map(|module| module.name)

@@ -15,10 +15,13 @@
 //!
 //! - Its kernel is Debian's, its shim and GRUB are Debian's and signed by Debian;
 //!   Ubuntu's may read the same menu differently and are signed by another key.
-//! - It has no installer and no live system: no subiquity, casper, curtin or
-//!   cloud-init reads a file of it. The initrd says what it found, and powers off.
-//! - `casper/*.squashfs` holds pseudo-random bytes where a size is asked for; there
-//!   is no file system in it.
+//! - Without [`Options::live`] it has no installer and no live system: the initrd says what
+//!   it found, and powers off. `casper/*.squashfs` holds pseudo-random bytes where a size
+//!   is asked for; there is no file system in it.
+//! - With it the live system is Debian's, and so is what is installed: not Ubuntu's
+//!   packages, nor casper, snapd or subiquity. The program given as the installer is started
+//!   after cloud-init, as theirs is. The kernel is in the layer already and is not taken
+//!   from the image's pool.
 //! - The menu, `.disk/` and `casper/` are written from a description of Ubuntu's,
 //!   not copied from one; a detail that nobody wrote down is not in them.
 //! - Whatever firmware does with it in an emulator, a real machine may do otherwise.
@@ -36,6 +39,7 @@ mod fill;
 mod initrd;
 mod iso;
 mod kernel;
+mod live;
 mod menu;
 mod packages;
 mod program;
@@ -48,7 +52,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-pub use requirements::{Need, Requirement, missing, requirements};
+pub use requirements::{Need, Requirement, live_requirements, missing, requirements};
 
 /// The volume identifier, as Ubuntu writes it for this release.
 pub const VOLUME_ID: &str = "Ubuntu-Server 24.04.5 LTS amd64";
@@ -85,6 +89,18 @@ pub struct Options {
     /// Carry `/casper/oversize.squashfs`, 4 GiB and 64 KiB long, which ISO 9660 can
     /// only hold in more than one extent. Needs about 4.1 GB of disk.
     pub oversize: bool,
+    /// Carry a live system in which this is started; `fill` counts for nothing then.
+    pub live: Option<Live>,
+}
+
+/// What the live system of a stand-in is given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Live {
+    /// The program that stands for the installer: `/usr/bin/lab-installer`, started as root
+    /// on the first console after cloud-init. It needs no library but the C library.
+    pub installer: PathBuf,
+    /// A folder whose files lie on the installed system as well.
+    pub world: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -94,6 +110,7 @@ impl Default for Options {
             hwe: true,
             fill: 0,
             oversize: false,
+            live: None,
         }
     }
 }
@@ -123,13 +140,18 @@ pub struct Standin {
 /// named at once), when a package cannot be got, or when a program fails; its last
 /// words are in the error.
 pub fn build(options: &Options, cache_dir: &Path, out: &Path) -> Result<Standin> {
-    requirements::demand()?;
+    requirements::demand(options.live.is_some())?;
     fs::create_dir_all(cache_dir)
         .with_context(|| format!("making the cache folder {}", cache_dir.display()))?;
     let _alone = record::lock(cache_dir)?;
-    let inputs = packages::Inputs::fetch(cache_dir)?;
+    let mut inputs = packages::Inputs::fetch(cache_dir)?;
     let work = program::Workplace::beside(out)?;
-    let tree = contents::tree(options, &inputs, &work)?;
+    let live = live_base(options, cache_dir)?;
+    if let Some((base, _)) = &live {
+        inputs.kernel = base.kernel();
+    }
+    let live = live.as_ref().map(|(base, live)| (base, *live));
+    let tree = contents::tree(options, &inputs, &work, live)?;
     let esp = boot::system_partition(&inputs, &work)?;
     let recipe = record::recipe(options, &tree, &esp, &work)?;
     if let Some(standing) = record::standing(&recipe, out) {
@@ -139,4 +161,25 @@ pub fn build(options: &Options, cache_dir: &Path, out: &Path) -> Result<Standin>
     tree.stage(&root)?;
     let image = iso::write(options, &tree, &esp, &root, &work)?;
     record::keep(&recipe, &image, out)
+}
+
+/// The live system's lowest layer, where one is wanted.
+fn live_base<'a>(options: &'a Options, cache_dir: &Path) -> Result<Option<(live::Base, &'a Live)>> {
+    match &options.live {
+        Some(wanted) => Ok(Some((live::Base::ready(cache_dir)?, wanted))),
+        None => Ok(None),
+    }
+}
+
+/// `/var/lib/dpkg/status` of what a live stand-in installs; made where it is not in the cache.
+///
+/// # Errors
+///
+/// As [`build`].
+pub fn installed(cache_dir: &Path) -> Result<PathBuf> {
+    requirements::demand(true)?;
+    fs::create_dir_all(cache_dir)
+        .with_context(|| format!("making the cache folder {}", cache_dir.display()))?;
+    let _alone = record::lock(cache_dir)?;
+    Ok(live::Base::ready(cache_dir)?.status())
 }

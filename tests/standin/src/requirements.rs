@@ -91,6 +91,13 @@ const REQUIREMENTS: &[Requirement] = &[
     ),
 ];
 
+/// What a live stand-in needs besides.
+const LIVE: &[Requirement] = &[
+    program("mmdebstrap", "mmdebstrap", "makes the live system"),
+    program("mksquashfs", "squashfs-tools", "packs the layers"),
+    program("tar", "tar", "takes the kernel out of the live system"),
+];
+
 const fn program(name: &'static str, package: &'static str, why: &'static str) -> Requirement {
     Requirement {
         need: Need::Program(name),
@@ -107,7 +114,13 @@ const fn file(path: &'static str, package: &'static str, why: &'static str) -> R
     }
 }
 
-/// Everything that [`crate::build`] needs on this machine.
+/// What [`crate::build`] needs besides for a live system.
+#[must_use]
+pub fn live_requirements() -> &'static [Requirement] {
+    LIVE
+}
+
+/// Everything that [`crate::build`] needs on this machine, for an image without one.
 #[must_use]
 pub fn requirements() -> &'static [Requirement] {
     REQUIREMENTS
@@ -122,8 +135,11 @@ pub fn missing() -> Vec<&'static Requirement> {
         .collect()
 }
 
-pub(crate) fn demand() -> Result<()> {
-    let missing = missing();
+pub(crate) fn demand(live: bool) -> Result<()> {
+    let mut missing = missing();
+    if live {
+        missing.extend(LIVE.iter().filter(|wanted| !wanted.need.is_met()));
+    }
     if missing.is_empty() {
         return Ok(());
     }

@@ -15,7 +15,7 @@ pub(crate) mod inspect;
 pub(crate) mod iso;
 pub(crate) mod lock;
 pub(crate) mod outdated;
-// pub(crate) mod rehearse;
+pub(crate) mod rehearse;
 pub(crate) mod render;
 pub(crate) mod report;
 pub(crate) mod sbom;

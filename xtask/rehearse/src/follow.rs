@@ -146,16 +146,16 @@ impl Look {
         loop {
             let off = running.ended()?;
             let console = running.console().text();
-            if stage.ends.are_there(&console, off) {
-                self.look(running, off)?;
-                return Ok(Outcome::Reached);
-            }
             if let Some(why) = stopped(&console) {
                 // Its last words are still on their way to the screen.
                 sleep(PICTURE_EVERY);
                 self.pictured = None;
                 self.look(running, off)?;
                 return Ok(Outcome::Stopped(stopped(&running.console().text()).unwrap_or(why)));
+            }
+            if stage.ends.are_there(&console, off) {
+                self.look(running, off)?;
+                return Ok(Outcome::Reached);
             }
             if off && stage.ends != Ends::Off {
                 let why = format!("it switched itself off; its last words:\n{}", tail(&console));

@@ -80,7 +80,7 @@ pub const FIRST_BOOT: &[Stage] = &[
 const STOPS: &[(&str, &str)] = &[
     ("IS NOT INSTALLED HERE", "the guard stopped the installation"),
     ("lab guard: nothing was written", "the guard stopped the installation"),
-    ("An error occurred", "the installer stopped with an error"),
+    ("An error occurred. Press enter", "the installer stopped with an error"),
     ("Kernel panic", "the kernel stopped"),
     ("You are in emergency mode", "systemd ended in its emergency mode"),
 ];

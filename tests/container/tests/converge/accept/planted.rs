@@ -296,8 +296,13 @@ pub(super) fn faults(world: &World) -> Result<()> {
     let mut wrong = Vec::new();
     for (plant, red) in FAULTS {
         let what = planted(&proved, plant, &file)?;
-        let claims = proved.claims(&[]).with_context(|| what.clone())?;
         let wanted: BTreeSet<String> = red.iter().map(|&name| name.to_owned()).collect();
+        let mut claims = proved.claims(&[]).with_context(|| what.clone())?;
+        if claims.failed != wanted {
+            // On a computer that is busy elsewhere something may not answer in time.
+            println!("{what}\n  once: {}", claims.of(&claims.failed));
+            claims = proved.claims(&[]).with_context(|| what.clone())?;
+        }
         if claims.failed != wanted {
             let odd = wanted
                 .symmetric_difference(&claims.failed)
