@@ -7,7 +7,9 @@ use crate::Done;
 
 mod accept;
 mod converge;
+mod figure;
 mod iso;
+mod rehearse;
 mod supply;
 
 /// Measures, in one run, against other ways to do the same.
@@ -22,6 +24,7 @@ enum What {
     Accept(accept::Arguments),
     Converge(converge::Arguments),
     Iso(iso::Arguments),
+    Rehearse(rehearse::Arguments),
     Supply(supply::Arguments),
 }
 
@@ -30,6 +33,7 @@ pub(crate) fn run(arguments: &Arguments) -> Done {
         What::Accept(arguments) => accept::run(arguments),
         What::Converge(arguments) => converge::run(arguments),
         What::Iso(arguments) => iso::run(arguments),
+        What::Rehearse(arguments) => rehearse::run(arguments),
         What::Supply(arguments) => supply::run(arguments),
     }
 }

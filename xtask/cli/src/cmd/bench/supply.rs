@@ -9,9 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use clap::{Args, ValueEnum};
 
-use crate::failure::Failure;
-use crate::ui::{self, ASIDE, BAD, GOOD, STRONG};
-use crate::{Done, lab};
+use crate::{Done, lab, ui};
 
 mod child;
 mod compose;
@@ -20,6 +18,7 @@ mod hash;
 mod objects;
 mod resolve;
 
+use super::figure::{Figure, report};
 use super::iso::time;
 use child::Once;
 
@@ -58,33 +57,6 @@ enum Part {
 
 /// How a part is measured.
 type Measure = fn(&Bench) -> anyhow::Result<Vec<Figure>>;
-
-/// A figure and what it may be.
-struct Figure {
-    what: &'static str,
-    /// Or why there is none.
-    value: Result<f64, String>,
-    unit: &'static str,
-    at_most: f64,
-}
-
-impl Figure {
-    /// A ratio of times, to be at most `at_most`.
-    fn ratio(what: &'static str, one: Duration, other: Duration, at_most: f64) -> Self {
-        Self {
-            what,
-            value: Ok(one.as_secs_f64() / other.as_secs_f64().max(1e-9)),
-            unit: "x",
-            at_most,
-        }
-    }
-
-    fn met(&self) -> bool {
-        self.value
-            .as_ref()
-            .is_ok_and(|value| *value <= self.at_most)
-    }
-}
 
 /// Where and how it is measured.
 struct Bench {
@@ -131,14 +103,7 @@ impl Bench {
             std::fs::remove_dir_all(&self.folder)
                 .with_context(|| format!("removing {}", self.folder.display()))?;
         }
-        Ok(measured.unwrap_or_else(|why| {
-            vec![Figure {
-                what: name,
-                value: Err(format!("{why:#}")),
-                unit: "",
-                at_most: 0.0,
-            }]
-        }))
+        Ok(measured.unwrap_or_else(|why| vec![Figure::not_run(name, format!("{why:#}"))]))
     }
 
     fn clear(&self) -> anyhow::Result<()> {
@@ -203,25 +168,4 @@ fn demand(programs: &[&'static str]) -> anyhow::Result<()> {
 fn fresh(folder: &Path) -> anyhow::Result<()> {
     let _ = std::fs::remove_dir_all(folder);
     std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))
-}
-
-fn report(figures: &[Figure]) -> Done {
-    anstream::println!("\n{STRONG}{:44} {:>10}   aim{STRONG:#}", "figure", "here");
-    for figure in figures {
-        let (what, unit) = (figure.what, figure.unit);
-        let style = if figure.met() { GOOD } else { BAD };
-        match &figure.value {
-            Ok(value) => anstream::println!(
-                "{what:44} {style}{value:6.2} {unit:3}{style:#}   at most {} {unit}",
-                figure.at_most
-            ),
-            Err(why) => anstream::println!("{what:44} {ASIDE}not run{ASIDE:#}: {why}"),
-        }
-    }
-    match figures.iter().all(Figure::met) {
-        true => Ok(()),
-        false => Err(Failure::Environment(anyhow!(
-            "an aim was missed, or could not be measured"
-        ))),
-    }
 }
