@@ -74,11 +74,14 @@ sums() {
 # Mounts a device and says what its directory tree shows.
 tree() {
 	mount -t iso9660 -o ro "$1" /medium 2>/dev/null || return 1
-	if [ -f /medium/.disk/info ]; then
+	if [ -f /medium/.disk/info ] && [ -f /conf/live ]; then
+		# What is on the medium is for the live system to say: its payload is large.
+		found=yes
+		medium=${medium:-$1}
+	elif [ -f /medium/.disk/info ]; then
 		say "LAB-STANDIN tree $1 autoinstall=$(digest /medium/autoinstall.yaml)" \
 			"lab=$(folder /medium/lab) sums=$(sums)"
 		found=yes
-		medium=${medium:-$1}
 	fi
 	umount /medium
 }
@@ -92,6 +95,7 @@ while [ -z "$found" ] && [ "$tries" -lt 60 ]; do
 	for disk in /dev/sr0 /dev/sd? /dev/vd?; do
 		[ -b "$disk" ] || continue
 		tree "$disk"
+		[ -n "$medium" ] && break
 		[ -b "${disk}1" ] && tree "${disk}1"
 	done
 	tries=$((tries + 1))

@@ -55,6 +55,9 @@ impl Contents<'_> {
             order += &format!("{}\n", module.name);
         }
         archive.entry("modules/order", FILE, order.as_bytes());
+        if self.live {
+            archive.entry("conf/live", FILE, b"");
+        }
         archive.entry("init", PROGRAM, include_bytes!("init.sh"));
         Ok(archive.finish())
     }

@@ -37,7 +37,12 @@ pub fn scratch(name: &str) -> Result<PathBuf> {
 ///
 /// When making it fails.
 pub fn base(test: &str, options: &Options) -> Result<Option<PathBuf>> {
-    let missing: Vec<_> = lab_standin::missing()
+    let mut missing = lab_standin::missing();
+    if options.live.is_some() {
+        let more = lab_standin::live_requirements().iter();
+        missing.extend(more.filter(|wanted| !wanted.need.is_met()));
+    }
+    let missing: Vec<_> = missing
         .iter()
         .map(|wanted| format!("{} (Debian package {})", wanted.need.name(), wanted.package))
         .collect();
@@ -53,8 +58,10 @@ pub fn base(test: &str, options: &Options) -> Result<Option<PathBuf>> {
         hwe,
         fill,
         oversize,
+        live,
     } = options;
-    let name = format!("base-joliet-{joliet}-hwe-{hwe}-fill-{fill}-oversize-{oversize}.iso");
+    let live = if live.is_some() { "-live" } else { "" };
+    let name = format!("base-joliet-{joliet}-hwe-{hwe}-fill-{fill}-oversize-{oversize}{live}.iso");
     let out = scratch("bases")?.join(name);
     let made = build(options, &scratch("cache")?, &out).context("making the stand-in image")?;
     Ok(Some(made.path))

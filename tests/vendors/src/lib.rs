@@ -106,16 +106,17 @@ impl Artifact {
 ///
 /// All of the workspace: Cargo gives a dependency the features that all packages of one
 /// build ask for, and a build of some of them would make half of the tree a second time.
+///
+/// With `LAB_PROGRAMS_ONLY` in the environment the tests are left out, which nobody wants who
+/// only looks at a demonstration.
 fn build() -> Result<Vec<Artifact>> {
-    let words = [
-        "build",
-        "--workspace",
-        "--all-targets",
-        "--message-format=json",
-    ];
+    let mut words = vec!["build", "--workspace", "--message-format=json"];
+    if std::env::var_os("LAB_PROGRAMS_ONLY").is_none() {
+        words.push("--all-targets");
+    }
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let said = Command::new(&cargo)
-        .args(words)
+        .args(&words)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .with_context(|| format!("running {} {}", cargo.display(), words.join(" ")))?;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::stage::{Ends, stopped};
+use crate::stage::{Ends, Picture, stopped};
 use crate::{Accelerator, Running, Stage};
 
 /// How often it is looked at.
@@ -60,6 +60,8 @@ pub struct Patience {
     pub stage: Duration,
     /// Without a new word or another picture.
     pub silence: Duration,
+    /// Press Enter until the kernel starts, rather than wait for the menu's countdown.
+    pub hurry: bool,
 }
 
 impl Patience {
@@ -73,6 +75,7 @@ impl Patience {
         Self {
             stage: Duration::from_secs(1200 * factor),
             silence: Duration::from_secs(240 * factor),
+            hurry: false,
         }
     }
 }
@@ -99,7 +102,7 @@ pub fn follow(
             id: stage.id.to_owned(),
             title: stage.title.to_owned(),
             seconds: begin.elapsed().as_secs_f64(),
-            picture: look.keep(),
+            picture: look.keep(stage.picture)?,
             outcome,
         };
         watch.ended(&told);
@@ -116,7 +119,8 @@ pub fn follow(
 struct Look {
     picture: PathBuf,
     name: String,
-    seen: Vec<u8>,
+    /// Every picture that differs from the one before it: a PNG each.
+    seen: Vec<Vec<u8>>,
     pictured: Option<Instant>,
     heard: usize,
     changed: Instant,
@@ -163,6 +167,10 @@ impl Look {
             }
             self.listen(&console, watch);
             self.look(running, off)?;
+            if patience.hurry && console.is_empty() {
+                // A firmware that takes no keys yet is no reason to stop.
+                let _ = running.monitor().press("ret");
+            }
             if let Some(why) = self.too_long(begin, patience) {
                 return Ok(Outcome::Hung(format!("{why}; its last words:\n{}", tail(&console))));
             }
@@ -196,8 +204,8 @@ impl Look {
         self.pictured = Some(Instant::now());
         let bytes = fs::read(&self.picture)
             .with_context(|| format!("reading {}", self.picture.display()))?;
-        if bytes != self.seen {
-            self.seen = bytes;
+        if self.seen.last() != Some(&bytes) {
+            self.seen.push(bytes);
             self.changed = Instant::now();
         }
         Ok(())
@@ -212,9 +220,39 @@ impl Look {
         whole.then(|| format!("it took longer than {} s", patience.stage.as_secs()))
     }
 
-    fn keep(self) -> Option<String> {
-        (!self.seen.is_empty()).then_some(self.name)
+    /// The picture's name, where there is one.
+    fn keep(self, which: Picture) -> Result<Option<String>> {
+        let chosen = match which {
+            Picture::Last => self.seen.last(),
+            Picture::Steadiest => steadiest(&self.seen),
+        };
+        let Some(bytes) = chosen else {
+            return Ok(None);
+        };
+        fs::write(&self.picture, bytes)
+            .with_context(|| format!("writing {}", self.picture.display()))?;
+        Ok(Some(self.name))
     }
+}
+
+/// A PNG of nothing but one colour is shorter.
+const BLANK: usize = 4000;
+
+/// The last of the longest run of pictures that are much alike: PNGs of much the same length.
+fn steadiest(all: &[Vec<u8>]) -> Option<&Vec<u8>> {
+    let alike = |one: &[u8], other: &[u8]| one.len().abs_diff(other.len()) * 25 < one.len();
+    let (mut best, mut longest, mut run) = (all.last(), 0, 0);
+    for (index, one) in all.iter().enumerate() {
+        let before = index.checked_sub(1).and_then(|before| all.get(before));
+        run = match before {
+            Some(before) if alike(before, one) => run + 1,
+            _ => 1,
+        };
+        if run > longest && one.len() > BLANK {
+            (best, longest) = (Some(one), run);
+        }
+    }
+    best
 }
 
 /// The last lines.
@@ -222,4 +260,18 @@ fn tail(console: &str) -> String {
     let lines: Vec<&str> = console.lines().filter(|line| !line.trim().is_empty()).collect();
     let from = lines.len().saturating_sub(30);
     lines.get(from..).unwrap_or_default().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_menu_with_a_countdown_the_menu_is_kept() {
+        let lengths = [1000, 1000, 1000, 1001, 9000, 9010, 9005, 14000, 20000, 9001];
+        let pictures: Vec<Vec<u8>> = lengths.iter().map(|length| vec![0; *length]).collect();
+        assert_eq!(steadiest(&pictures).map(Vec::len), Some(9005));
+        assert_eq!(steadiest(&[]), None);
+        assert_eq!(steadiest(&[vec![1]]), Some(&vec![1]));
+    }
 }

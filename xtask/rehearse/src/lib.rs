@@ -34,4 +34,4 @@ pub use hardware::Hardware;
 pub use monitor::Monitor;
 pub use process::{Running, free_port, qemu_version};
 pub use report::{Accepted, FORMAT, Report};
-pub use stage::{Ends, FIRST_BOOT, INSTALLATION, Stage, stopped};
+pub use stage::{Ends, FIRST_BOOT, INSTALLATION, Picture, Stage, stopped};

@@ -9,6 +9,17 @@ pub struct Stage {
     pub title: &'static str,
     /// When it is over.
     pub ends: Ends,
+    /// Which picture of it is kept.
+    pub picture: Picture,
+}
+
+/// Which picture of a stage is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Picture {
+    /// The last.
+    Last,
+    /// The one that changed least for the longest: of a menu with a countdown, the menu.
+    Steadiest,
 }
 
 /// When a stage is over.
@@ -29,31 +40,37 @@ pub const INSTALLATION: &[Stage] = &[
         id: "menu",
         title: "firmware and the stick's menu",
         ends: Ends::Shows(KERNEL),
+        picture: Picture::Steadiest,
     },
     Stage {
         id: "live",
         title: "the installer's system starts",
         ends: Ends::Shows("start: subiquity/Early"),
+        picture: Picture::Last,
     },
     Stage {
         id: "guard",
         title: "the guard looks at the machine",
         ends: Ends::Shows("finish: subiquity/Early"),
+        picture: Picture::Last,
     },
     Stage {
         id: "installation",
         title: "the installer writes the disk",
         ends: Ends::Shows("start: subiquity/Late"),
+        picture: Picture::Last,
     },
     Stage {
         id: "files",
         title: "the lab's files are laid down",
         ends: Ends::Shows("finish: subiquity/Late"),
+        picture: Picture::Last,
     },
     Stage {
         id: "restart",
         title: "the installer lets go and restarts",
         ends: Ends::Off,
+        picture: Picture::Last,
     },
 ];
 
@@ -63,16 +80,19 @@ pub const FIRST_BOOT: &[Stage] = &[
         id: "again",
         title: "firmware and the stick's menu, which starts the disk",
         ends: Ends::Shows(KERNEL),
+        picture: Picture::Steadiest,
     },
     Stage {
         id: "ssh",
         title: "the installed system starts, up to SSH",
         ends: Ends::Shows("Started ssh.service"),
+        picture: Picture::Last,
     },
     Stage {
         id: "lab",
         title: "the lab sets itself up, up to lab.target",
         ends: Ends::Shows("Reached target lab.target"),
+        picture: Picture::Last,
     },
 ];
 

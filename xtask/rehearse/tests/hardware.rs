@@ -64,7 +64,7 @@ fn it_says_what_the_description_says() {
 
 #[test]
 fn a_fixed_address_is_the_one_that_ssh_is_led_to() {
-    let network = "[network]\naddress = \"192.168.7.9/24\"\ngateway = \"192.168.7.1\"\ndns = [\"192.168.7.1\"]\n\n[ubuntu]";
+    let network = "[network]\nmac = \"a0:8c:fd:01:02:03\"\naddress = \"192.168.7.9/24\"\ngateway = \"192.168.7.1\"\ndns = [\"192.168.7.1\"]\n\n[ubuntu]";
     let all = arguments(&described(&[("[ubuntu]", network)])).unwrap().join(" ");
     assert!(all.contains("net=192.168.7.9/24,host=192.168.7.1"), "{all}");
     assert!(all.contains("2222-192.168.7.9:22"), "{all}");

@@ -129,7 +129,10 @@ fn on_stand_in(
     let mut outer = Command::new(program(&programs, WORLD)?);
     outer.arg(&world).arg(inner.get_program()).args(inner.get_args());
     // The catalog's folder is filled by the world itself.
-    outer.env("LAB_CACHE_DIR", world.join("cache")).stdin(Stdio::null());
+    outer
+        .env("LAB_CACHE_DIR", world.join("cache"))
+        .env("LAB_PROGRAMS_ONLY", "1")
+        .stdin(Stdio::null());
     succeed(&mut outer, "iso")?;
     fs::write(&record, made_for).with_context(|| format!("writing {}", record.display()))?;
     Ok(image)

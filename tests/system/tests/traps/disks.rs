@@ -1,0 +1,82 @@
+//! Disks that are not as ordinary: NVMe with sectors of 4 KiB, and one that is encrypted,
+//! started by a firmware that wants signatures.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use lab_rehearse::{Bus, Ends, Firmware, INSTALLATION, Picture, Stage};
+
+use crate::stage::{PASSPHRASE, Trial, reached, up_to_ssh};
+
+/// QEMU's NVMe disks say nothing of a model, so the serial number names it.
+const NVME: &[(&str, &str)] = &[(
+    "model = \"Samsung SSD 870 EVO 250GB\"",
+    "serial = \"S6PENL0T512345X\"",
+)];
+
+const LUKS: &[(&str, &str)] = &[(
+    "size_gb = 250",
+    "size_gb = 250\nluks_passphrase = { env = \"LAB_LUKS\" }",
+)];
+
+#[test]
+fn nvme_with_sectors_of_4k() -> Result<()> {
+    let Some(mut trial) = Trial::new("nvme_with_sectors_of_4k", Firmware::Uefi, NVME)? else {
+        return Ok(());
+    };
+    for disk in &mut trial.hardware.disks {
+        (disk.bus, disk.sector) = (Bus::Nvme, 4096);
+    }
+    trial.installs()?;
+    trial.starts_up_to_ssh().map(drop)
+}
+
+/// Signed all the way from the firmware to the kernel, and a passphrase is asked for before
+/// the system starts.
+#[test]
+fn secure_boot_and_luks() -> Result<()> {
+    let Some(trial) = Trial::new("secure_boot_and_luks", Firmware::SecureBoot, LUKS)? else {
+        return Ok(());
+    };
+    let mut running = trial.start()?;
+    let told = trial.follow(&mut running, INSTALLATION)?;
+    reached(&told, INSTALLATION.len())?;
+    let installed = running.console().text();
+    ensure!(
+        !installed.contains(PASSPHRASE),
+        "the passphrase is on the console"
+    );
+    ensure!(
+        installed.to_lowercase().contains("secure boot enabled") || installed.contains("Kernel is locked down"),
+        "Secure Boot was not on"
+    );
+    drop(running);
+    // The kernel's log comes when the passphrase was given: it is typed until it was.
+    let mut running = trial.start()?;
+    let begin = Instant::now();
+    while running.console().text().is_empty() {
+        ensure!(
+            begin.elapsed() < Duration::from_secs(600),
+            "it never took the passphrase"
+        );
+        sleep(Duration::from_secs(10));
+        for letter in PASSPHRASE.chars() {
+            let key = match letter {
+                ' ' => "spc".to_owned(),
+                other => other.to_string(),
+            };
+            running.monitor().press(&key)?;
+            sleep(Duration::from_millis(100));
+        }
+        running.monitor().press("ret")?;
+    }
+    let system = Stage {
+        id: "ssh",
+        title: "the encrypted system starts, up to SSH",
+        ends: Ends::Shows("Started ssh.service"),
+        picture: Picture::Last,
+    };
+    let told = trial.follow(&mut running, &[system])?;
+    reached(&told, up_to_ssh().len() - 1)
+}

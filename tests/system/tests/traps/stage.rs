@@ -1,0 +1,281 @@
+//! An image and the machine that it is tried on.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use lab_catalog::Catalog;
+use lab_image::{Entry, Image, Tree};
+use lab_machine::{Machine, Sources};
+use lab_plan::{BaseFacts, Enclosed, HostKey, Secrets, Subject, image_tree, place};
+use lab_rehearse::{
+    FIRST_BOOT, Firmware, Hardware, INSTALLATION, Outcome, Patience, Running, Stage, Told, Watch,
+    follow, free_port,
+};
+use lab_standin::{Live, Options};
+use lab_tests::{base, composed_of, guest_programs, scratch};
+use rand_core::OsRng;
+use sha2::{Digest, Sha256};
+use ssh_key::{Algorithm, LineEnding, PrivateKey};
+
+/// The passphrase of the disk in these tests.
+pub(crate) const PASSPHRASE: &str = "correct horse";
+
+/// A menu is never longer.
+const MAX_MENU: u64 = 1 << 20;
+
+/// An image, a machine, and one test's turn at the processors.
+pub(crate) struct Trial {
+    pub(crate) hardware: Hardware,
+    folder: tempfile::TempDir,
+    _turn: MutexGuard<'static, ()>,
+}
+
+/// One after the other: each guest has two processors, as this computer may have.
+static TURN: Mutex<()> = Mutex::new(());
+
+impl Trial {
+    /// The described machine with the image for it in its stick; `None` where something is
+    /// missing, and then `test` is said not to have run.
+    pub(crate) fn new(
+        test: &str,
+        firmware: Firmware,
+        changes: &[(&str, &str)],
+    ) -> Result<Option<Self>> {
+        if !guest_programs(test, firmware) {
+            return Ok(None);
+        }
+        let Some(base) = live(test)? else {
+            return Ok(None);
+        };
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        println!("trap: {test}");
+        let folder = tempfile::tempdir_in(scratch("traps")?).context("making a folder")?;
+        let machine = described(changes)?;
+        let image = folder.path().join("stick.iso");
+        make(&base, &machine, &image)?;
+        let mut hardware =
+            Hardware::of(&machine.machine, firmware, &folder.path().join("vm"), free_port()?)?;
+        hardware.stick = Some(image);
+        Ok(Some(Self {
+            hardware,
+            folder,
+            _turn: turn,
+        }))
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Switches it on.
+    pub(crate) fn start(&self) -> Result<Running> {
+        Running::start(&self.hardware, &self.folder.path().join("console.log"))
+    }
+
+    /// Follows it as far as these stages go.
+    pub(crate) fn follow(&self, running: &mut Running, stages: &[Stage]) -> Result<Vec<Told>> {
+        let patience = Patience {
+            hurry: true,
+            ..Patience::for_one(self.hardware.accelerator)
+        };
+        follow(running, stages, patience, self.folder.path(), &mut Silent)
+    }
+
+    /// Installs, which must succeed.
+    pub(crate) fn installs(&self) -> Result<()> {
+        let mut running = self.start()?;
+        let told = self.follow(&mut running, INSTALLATION)?;
+        reached(&told, INSTALLATION.len())
+    }
+
+    /// Starts what was installed, up to SSH, and leaves it on.
+    pub(crate) fn starts_up_to_ssh(&self) -> Result<Running> {
+        let mut running = self.start()?;
+        let told = self.follow(&mut running, up_to_ssh())?;
+        reached(&told, up_to_ssh().len())?;
+        Ok(running)
+    }
+
+    /// The guard stops it, with these words, and no byte of the first disk is written.
+    pub(crate) fn is_stopped(&self, words: &str) -> Result<()> {
+        let before = written(&self.hardware.disks)?;
+        let mut running = self.start()?;
+        let told = self.follow(&mut running, INSTALLATION)?;
+        drop(running);
+        let last = told.last().context("no stage began")?;
+        match &last.outcome {
+            Outcome::Stopped(why) if why.contains(words) => {}
+            other => bail!("wanted to be stopped by `{words}`, and {}: {other:?}", last.title),
+        }
+        let after = written(&self.hardware.disks)?;
+        ensure!(before == after, "disks were written: {before:?}, then {after:?}");
+        Ok(())
+    }
+}
+
+/// The stages up to SSH.
+pub(crate) fn up_to_ssh() -> &'static [Stage] {
+    FIRST_BOOT.get(..2).unwrap_or(FIRST_BOOT)
+}
+
+/// All of them, and as they should.
+pub(crate) fn reached(told: &[Told], wanted: usize) -> Result<()> {
+    for one in told {
+        ensure!(one.outcome == Outcome::Reached, "{}: {:?}", one.title, one.outcome);
+        println!("  {:>5.1} s  {}", one.seconds, one.title);
+    }
+    ensure!(told.len() == wanted, "{} of {wanted} stages", told.len());
+    Ok(())
+}
+
+/// Blocks that the disks' files take: a blank one has none, whatever its length.
+fn written(disks: &[lab_rehearse::Disk]) -> Result<Vec<u64>> {
+    use std::os::unix::fs::MetadataExt as _;
+    let blocks = |disk: &lab_rehearse::Disk| match fs::metadata(&disk.file) {
+        Ok(found) => Ok(found.blocks()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(error).with_context(|| format!("looking at {}", disk.file.display())),
+    };
+    disks.iter().map(blocks).collect()
+}
+
+struct Silent;
+
+impl Watch for Silent {
+    fn begins(&mut self, _: &Stage) {}
+    fn says(&mut self, _: &str) {}
+    fn ended(&mut self, _: &Told) {}
+}
+
+/// The live base, made once for all tests of this program.
+fn live(test: &str) -> Result<Option<PathBuf>> {
+    static MADE: OnceLock<Result<Option<PathBuf>, String>> = OnceLock::new();
+    let made = MADE.get_or_init(|| {
+        let options = |installer| Options {
+            live: Some(Live {
+                installer,
+                world: None,
+            }),
+            ..Options::default()
+        };
+        let made = installer().and_then(|installer| base(test, &options(installer)));
+        made.map_err(|error| format!("{error:#}"))
+    });
+    match made {
+        Ok(Some(path)) => Ok(Some(path.clone())),
+        // What is missing is said for each test.
+        Ok(None) => base(test, &Options { live: Some(Live { installer: PathBuf::new(), world: None }), ..Options::default() }),
+        Err(error) => Err(anyhow!("making the live stand-in: {error}")),
+    }
+}
+
+/// The stand-in for the installer, built as all of the workspace is.
+fn installer() -> Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["build", "--workspace", "--bin", "lab-installer"])
+        .arg("--message-format=json-render-diagnostics")
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .context("running cargo build")?;
+    ensure!(output.status.success(), "lab-installer does not build");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let messages = text
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let mut programs = messages.filter_map(|one| one.get("executable")?.as_str().map(PathBuf::from));
+    programs.next().context("cargo named no program lab-installer")
+}
+
+/// A machine, and the text that describes it.
+struct Described {
+    machine: Machine,
+    text: String,
+}
+
+fn described(changes: &[(&str, &str)]) -> Result<Described> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../images/gpu-server/machine.toml");
+    let mut text =
+        fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    for (from, to) in changes {
+        ensure!(text.contains(from), "the description has no `{from}`");
+        text = text.replacen(from, to, 1);
+    }
+    let sources = Sources::single("machine.toml", text.clone());
+    let outcome = lab_machine::read(&sources, Catalog::builtin(), None);
+    let machine = outcome
+        .machine
+        .with_context(|| format!("the description has errors: {:?}", outcome.diagnostics))?;
+    Ok(Described { machine, text })
+}
+
+fn make(base: &Path, described: &Described, image: &Path) -> Result<()> {
+    let texts = [("machine.toml".to_owned(), described.text.clone())];
+    let subject = Subject {
+        machine: &described.machine,
+        catalog: Catalog::builtin(),
+        secrets: &secrets(&described.machine)?,
+        description: &texts,
+        probe: b"no program: nothing here runs it",
+        lock: None,
+    };
+    let files = image_tree(&subject, &facts(base)?, Enclosed::default())?;
+    let mut tree = Tree::new();
+    for (path, file) in files.iter() {
+        let path = path.parse().with_context(|| format!("adding {path}"))?;
+        tree.insert(path, Entry::bytes(file.bytes.clone()).with_mode(file.mode))?;
+    }
+    composed_of(base, &tree, image).map(drop)
+}
+
+fn secrets(machine: &Machine) -> Result<Secrets> {
+    let host = PrivateKey::random(&mut OsRng, Algorithm::Ed25519)?;
+    let admin = PrivateKey::random(&mut OsRng, Algorithm::Ed25519)?;
+    let luks = machine.disk.luks_passphrase.as_ref();
+    Ok(Secrets {
+        admin_keys: vec![admin.public_key().to_openssh()?],
+        host_key: HostKey {
+            private_openssh: host.to_openssh(LineEnding::LF)?.to_string(),
+            public: host.public_key().to_openssh()?,
+        },
+        password_hash: None,
+        luks_passphrase: luks.map(|_| PASSPHRASE.to_owned()),
+        wifi_passphrase: None,
+    })
+}
+
+fn facts(base: &Path) -> Result<BaseFacts> {
+    let file = File::open(base).with_context(|| format!("opening {}", base.display()))?;
+    let mut image = Image::open(file, &base.display().to_string())?;
+    let mut menu = |path: &str| -> Result<String> {
+        let bytes = image.read(path, MAX_MENU)?;
+        let bytes = bytes.with_context(|| format!("the stand-in has no {path}"))?;
+        Ok(String::from_utf8(bytes)?)
+    };
+    let (grub_cfg, loopback_cfg) = (menu(place::GRUB_CFG)?, menu(place::LOOPBACK_CFG)?);
+    Ok(BaseFacts {
+        grub_cfg,
+        loopback_cfg: Some(loopback_cfg),
+        label: image.volume_id(),
+        has_hwe_kernel: true,
+        base_sha256_hex: Some(sha256(base)?),
+        base_name: lab_standin::DISK_INFO.to_owned(),
+    })
+}
+
+/// The sha256 of a file, in hex.
+pub(crate) fn sha256(path: &Path) -> Result<String> {
+    let mut file = File::open(path).with_context(|| format!("opening {}", path.display()))?;
+    let (mut sum, mut chunk) = (Sha256::new(), vec![0; 1 << 20]);
+    loop {
+        match std::io::Read::read(&mut file, &mut chunk)? {
+            0 => return Ok(hex::encode(sum.finalize())),
+            got => sum.update(chunk.get(..got).unwrap_or_default()),
+        }
+    }
+}
