@@ -218,12 +218,8 @@ fn copy_logs(live: &Live) -> Result<()> {
             live.run(&["cp", "--archive", &live.word(log), &live.word(LOG_FOLDER)])?;
         }
     }
-    let journal = live.output(&["journalctl", "--boot", "--no-pager"]);
-    live.write(
-        &folder.join("installer-journal.txt"),
-        &journal.unwrap_or_default(),
-        0o640,
-    )?;
+    let journal = live.printed(&["journalctl", "--boot", "--no-pager"]);
+    live.write(&folder.join("installer-journal.txt"), &journal, 0o640)?;
     let from = format!("{}/.", live.word(LOG_FOLDER));
     live.run(&["cp", "--archive", &from, &folder.display().to_string()])?;
     live.run(&["chmod", "0770", &folder.display().to_string()])?;

@@ -146,6 +146,14 @@ impl Live {
             .map(|text| text.trim().to_owned())
     }
 
+    /// What a program prints, kept out of the log: it is the log of others.
+    pub(crate) fn printed(&self, words: &[&str]) -> String {
+        let output = program(words).and_then(|mut command| Ok(command.output()?));
+        output.map_or(String::new(), |output| {
+            String::from_utf8_lossy(&output.stdout).into_owned()
+        })
+    }
+
     /// Runs a program with something on its standard input.
     pub(crate) fn run_with(&self, words: &[&str], input: Input<'_>) -> Result<String> {
         let line = shown(words);

@@ -5,5 +5,6 @@
 
 mod bench;
 mod commands;
+mod disk;
 mod places;
 mod whole;

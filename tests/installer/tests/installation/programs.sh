@@ -8,9 +8,20 @@ case $name in
 esac
 printf '%s%s%s\n' "$name" "${*:+ }" "$*" >>"$CALLS"
 [ -z "$given" ] || printf '%s\n' "$given" >>"$CALLS.stdin"
+# A udev that runs makes the nodes of partitions; a kernel may leave their table to others.
+make_nodes() {
+    partx --update "/dev/$LOOP"
+    rm -f "/dev/${LOOP}p"*
+    for part in /sys/block/"$LOOP"/"$LOOP"p*; do
+        [ -e "$part/dev" ] || continue
+        number=$(cat "$part/dev")
+        mknod "/dev/${part##*/}" b "${number%:*}" "${number#*:}"
+    done
+}
 case "$name $*" in
     "$FAILS") echo "$name: it is broken" >&2 && exit 5 ;;
     'udevadm info '*vda) printf 'DEVPATH=/devices/vda\nID_MODEL=Samsung_SSD_870_EVO_250GB\nID_SERIAL=Samsung_SSD_870_EVO_250GB_S5STNF0R123456A\n' ;;
+    'udevadm settle') [ -z "${LOOP-}" ] || make_nodes ;;
     'udevadm info '*) printf 'ID_MODEL=Other\nID_SERIAL=Other_1\n' ;;
     'lsblk '*) printf '%s disk\n%s1 part\n' "$6" "$6" ;;
     'pvs '*) printf '  %s1,old-uuid,ubuntu-vg\n  /dev/vdb1,other-uuid,data\n' "/dev/vda" ;;
