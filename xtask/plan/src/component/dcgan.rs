@@ -11,6 +11,7 @@ use super::{Subject, jupyter};
 use crate::TargetTree;
 use crate::container::{Container, Ending, words};
 use crate::locked::image_variables;
+use crate::placed::PlacedFile;
 use crate::unit::{Unit, Variable};
 use crate::wanted::digest;
 
@@ -44,6 +45,16 @@ pub(super) const MOUNTS: [&str; 2] = [
 fn data(catalog: &Catalog) -> Result<&PinnedFile> {
     let file = catalog.pinned_file(MNIST.0);
     file.with_context(|| format!("the catalog pins no file `{}`", MNIST.0))
+}
+
+/// Where the data set of a lock lies on a machine.
+pub(crate) fn placed_data(file: &lab_lock::File) -> Option<PlacedFile> {
+    (file.name == MNIST.0).then(|| PlacedFile {
+        name: file.name.clone(),
+        path: format!("{DATA}/{}", MNIST.1),
+        sha256: file.sha256,
+        size: file.size,
+    })
 }
 
 pub(crate) fn wants(machine: &Machine, catalog: &Catalog, wanted: &mut Wanted) -> Result<()> {
