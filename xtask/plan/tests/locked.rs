@@ -78,6 +78,8 @@ fn everything_from_outside_is_wanted_by_its_unit() {
     assert_eq!(from("toolkit"), (4, Some("nvidia-container-toolkit")));
     let files: Vec<&str> = wanted.files.iter().map(|one| one.name.as_str()).collect();
     assert_eq!(files, ["ollama", "mnist"]);
+    assert_eq!(wanted.models[0].units, ["ollama"]);
+    assert_eq!(wanted.images[0].units, ["jupyter", "dcgan"]);
     assert_eq!(wanted.models[0].name, "gemma3:1b");
     assert!(wanted.models[0].manifest.is_some());
     // Two units use it.

@@ -67,7 +67,7 @@ pub(crate) fn wants(machine: &Machine, catalog: &Catalog, wanted: &mut Wanted) -
             sha256: digest(data.sha256),
             unit: "dcgan".to_owned(),
         });
-        jupyter::want_image(machine, catalog, wanted);
+        jupyter::want_image(machine, catalog, "dcgan", wanted);
     }
     Ok(())
 }

@@ -99,6 +99,7 @@ fn model(name: &ModelName, catalog: &Catalog) -> Result<WantedModel> {
         url: base.to_owned(),
         tag: tag.to_owned(),
         manifest: known.and_then(|model| model.manifest).map(digest),
+        units: vec!["ollama".to_owned()],
     })
 }
 
