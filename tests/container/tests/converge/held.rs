@@ -14,7 +14,7 @@ const WORDS: &str = r#"set -e
 models=/var/lib/ollama/models
 manifest=$models/manifests/registry.ollama.ai/library/gemma3/1b
 other() { { cat "$1"; echo; } >/run/other; rm "$1"; cp /run/other "$1"; }
-image_tag=$(. /etc/lab/units/jupyter.conf; echo "$image_tag")
+image_tag=$(bash -c ". /etc/lab/units/jupyter.conf; echo \$image_tag")
 "#;
 
 /// What is replaced, what must go red, and the unit that puts it back.
