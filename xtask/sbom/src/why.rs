@@ -42,12 +42,12 @@ pub fn why(wanted: &Wanted, lock: &Lock, name: &str) -> Result<String, Unknown> 
     if lock.model(name).is_some() {
         let asking = wanted.models.iter().filter(|one| one.name == name);
         let units = asking.flat_map(|one| &one.units).map(String::as_str);
-        said.push(used_by(name, "a model", units.collect()));
+        said.push(used_by(name, "a model", &units.collect()));
     }
     if lock.image(name).is_some() {
         let asking = wanted.images.iter().filter(|one| one.reference == name);
         let units = asking.flat_map(|one| &one.units).map(String::as_str);
-        said.push(used_by(name, "an image", units.collect()));
+        said.push(used_by(name, "an image", &units.collect()));
     }
     let key = lock.keys.iter().find(|one| one.name == name);
     said.extend(key.map(|key| of_key(lock, key)));
@@ -86,11 +86,11 @@ fn of_file(wanted: &Wanted, lock: &Lock, name: &str) -> Option<String> {
     };
     let asking = wanted.files.iter().filter(|one| one.name == name);
     let units = asking.map(|one| one.unit.as_str()).collect();
-    Some(used_by(&head, "a file", units))
+    Some(used_by(&head, "a file", &units))
 }
 
 /// The units that use a thing of which nothing is made on the way.
-fn used_by(head: &str, what: &str, units: BTreeSet<&str>) -> String {
+fn used_by(head: &str, what: &str, units: &BTreeSet<&str>) -> String {
     if units.is_empty() {
         return no_longer(head);
     }
