@@ -64,8 +64,58 @@ pub struct Expected {
 pub struct Locked {
     /// The lock's digest, as `/etc/lab/release` has it in `LAB_LOCK`.
     pub digest: String,
+    /// What the description asks for and the lock does not have, in words; empty where it fits.
+    #[serde(default)]
+    pub lacks: Vec<String>,
     /// Its packages.
     pub packages: Vec<LockedPackage>,
+    /// The vendors' keys.
+    #[serde(default)]
+    pub keys: Vec<LockedFile>,
+    /// Archives and data sets: what lies on the machine of them.
+    #[serde(default)]
+    pub files: Vec<LockedFile>,
+    /// Models.
+    #[serde(default)]
+    pub models: Vec<LockedModel>,
+    /// Container images.
+    #[serde(default)]
+    pub images: Vec<LockedImage>,
+}
+
+/// A file of a lock, where it lies on the machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockedFile {
+    /// The lock's name of what it belongs to.
+    pub name: String,
+    /// Its absolute path.
+    pub path: String,
+    /// Its sha256 in hex.
+    pub sha256: String,
+    /// Its length in bytes.
+    pub bytes: u64,
+}
+
+/// A model of a lock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockedModel {
+    /// Its name as Ollama lists it.
+    pub name: String,
+    /// The sha256 of its manifest in hex.
+    pub manifest: String,
+    /// Its manifest and everything that this names.
+    pub files: Vec<LockedFile>,
+}
+
+/// A container image of a lock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockedImage {
+    /// Its reference as it is described.
+    pub reference: String,
+    /// The name that it has on the machine (`NAME:TAG`).
+    pub tag: String,
+    /// What Docker may call its identity (`sha256:…`).
+    pub ids: Vec<String>,
 }
 
 /// A package of a lock.
@@ -75,7 +125,7 @@ pub struct LockedPackage {
     pub name: String,
     /// Its version as apt writes it.
     pub version: String,
-    /// Whether a unit holds it, so that no upgrade moves it.
+    /// Whether it stays in this version: a unit holds it, or needs it and no upgrade moves it.
     pub held: bool,
 }
 

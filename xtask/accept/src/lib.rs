@@ -22,7 +22,7 @@ mod smi;
 
 pub use evidence::{
     Difference, Disruption, EVIDENCE_FORMAT, Evidence, Expected, ExpectedPackage, ExpectedUnit,
-    Locked, LockedPackage, Outside, PortTried, Stage, Step,
+    Locked, LockedFile, LockedImage, LockedModel, LockedPackage, Outside, PortTried, Stage, Step,
 };
 pub use smi::nvidia_from_smi;
 

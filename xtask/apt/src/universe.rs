@@ -7,6 +7,7 @@ use crate::index::{IndexError, Package, Packages};
 use crate::installed::{Installed, InstalledPackage};
 use crate::pin::Pin;
 use crate::relation::{Atom, Qualifier, Relations};
+use crate::search::Request;
 use crate::version;
 
 /// A version of a package: its place in [`Universe::entries`].
@@ -101,6 +102,18 @@ impl<'a> Universe<'a> {
             }
         }
         Ok(self.entries.len() - before)
+    }
+
+    /// Whether a list has what is asked for, or the system does, in its version where it names
+    /// one.
+    pub fn has(&self, request: &Request) -> bool {
+        let Some(group) = self.find(&request.name) else {
+            return false;
+        };
+        match &request.version {
+            Some(version) => self.version(group, version.as_str()).is_some(),
+            None => self.candidate(group).is_some(),
+        }
     }
 
     /// Says what the system has, once all indexes are there: a manifest's packages take their

@@ -38,6 +38,18 @@ impl Described {
         }
     }
 
+    /// The machine although its description breaks these rules: for a command that changes
+    /// nothing and tells more of them. Other errors are shown, and that is it.
+    pub(crate) fn machine_despite(&self, rules: &[&str]) -> Result<&Machine, Failure> {
+        match self.outcome.machine_despite(rules) {
+            Some(machine) => {
+                self.print(Severity::Warning);
+                Ok(machine)
+            }
+            None => self.machine(),
+        }
+    }
+
     /// Prints the findings of at least this severity, errors in any case.
     fn print(&self, least: Severity) {
         for finding in self

@@ -14,8 +14,8 @@ pub use nvidia::{
     Proof,
 };
 pub use software::{
-    Account, AptSource, Container, Docker, DockerFacts, HttpAnswer, Loaded, Model, Ollama, Package,
-    Software, UnitStatus,
+    Account, AptSource, Container, Docker, DockerFacts, HttpAnswer, Loaded, Model, Object, Ollama,
+    Package, Software, UnitStatus,
 };
 pub use system::{
     Clock, Cpu, Disk, Dmi, Firmware, Kernel, KernelLine, Listener, MemoryErrors, Nic, Os, Protocol,
@@ -28,7 +28,7 @@ pub use workload::{
 use serde::{Deserialize, Serialize};
 
 /// The version of this form. It grows when a reader of the old one would misread the new one.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// A thing that was asked for: what it is, or why that is not known.
 ///
@@ -94,6 +94,10 @@ pub struct Request {
     pub ollama: Option<String>,
     /// Files whose digest counts (such as `/var/lib/lab/generations/current/overlay.list`); absolute paths.
     pub files: Vec<String>,
+    /// Files whose length and digest count, which may be large; absolute paths, asked as root.
+    pub objects: Vec<String>,
+    /// Names of images (`NAME:TAG`) whose identity counts; asked as root.
+    pub images: Vec<String>,
     /// JupyterLab's port on loopback, where it should be there.
     pub jupyter_port: Option<u16>,
     /// The DCGAN page's port on loopback, where it should be there.
@@ -148,4 +152,8 @@ pub struct RootFacts {
     pub open_secrets: Fact<Vec<String>>,
     /// sha256 of the files that only root may read, by their paths; none where one is not there.
     pub files: std::collections::BTreeMap<String, Fact<String>>,
+    /// The files whose length and digest were asked for, by their paths; nothing where none
+    /// is there.
+    #[serde(default)]
+    pub objects: std::collections::BTreeMap<String, Fact<Option<Object>>>,
 }

@@ -129,6 +129,19 @@ pub struct DockerFacts {
     pub docker: Docker,
     /// The containers that were asked for; one that is not there is left out.
     pub containers: Vec<Container>,
+    /// The identities (`sha256:…`) of the images that were asked for, by their names; nothing
+    /// where there is none of that name.
+    #[serde(default)]
+    pub images: BTreeMap<String, Fact<Option<String>>>,
+}
+
+/// A file, by what it is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Object {
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// Its sha256 in hex; none where it is too large to be read while somebody waits.
+    pub sha256: Option<String>,
 }
 
 /// The daemon.

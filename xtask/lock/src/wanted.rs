@@ -104,6 +104,8 @@ pub struct WantedModel {
     pub tag: String,
     /// The digest of its manifest where the catalog pins it.
     pub manifest: Option<Sha256>,
+    /// The units that use it.
+    pub units: Vec<String>,
 }
 
 /// A container image.
@@ -113,6 +115,8 @@ pub struct WantedImage {
     pub reference: String,
     /// The digest that it must have, where the catalog pins it.
     pub digest: Option<Sha256>,
+    /// The units that run it.
+    pub units: Vec<String>,
 }
 
 impl Wanted {

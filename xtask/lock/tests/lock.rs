@@ -51,10 +51,12 @@ fn wanted() -> Wanted {
             url: "https://example.org/v2/library/tiny".into(),
             tag: "1b".into(),
             manifest: None,
+            units: vec!["ollama".into()],
         }],
         images: vec![WantedImage {
             reference: "example.org/note:1".into(),
             digest: Some(digest("index")),
+            units: vec!["jupyter".into()],
         }],
         ..Wanted::default()
     }

@@ -26,11 +26,24 @@ pub struct Outcome {
     pub machine: Option<Machine>,
     /// Everything that was found, in the order of the text.
     pub diagnostics: Vec<Diagnostic>,
+    /// The machine that was refused for a rule's error.
+    refused: Option<Machine>,
     /// Every key that the description writes itself, with its place.
     keys: Vec<(String, Span)>,
 }
 
 impl Outcome {
+    /// The machine of a description whose only errors are these rules', by their ids: for
+    /// whoever tells more of them. Nothing is made from it.
+    pub fn machine_despite(&self, rules: &[&str]) -> Option<&Machine> {
+        let errors = self.diagnostics.iter();
+        let mut errors = errors.filter(|one| one.severity == Severity::Error);
+        let known = errors.all(|one| rules.contains(&one.rule));
+        self.machine
+            .as_ref()
+            .or(self.refused.as_ref().filter(|_| known))
+    }
+
     /// Whether there is an error among the findings.
     pub fn has_errors(&self) -> bool {
         self.diagnostics
@@ -87,11 +100,13 @@ pub fn read(sources: &Sources, catalog: &Catalog, today: Option<Date>) -> Outcom
     let outcome = Outcome {
         machine,
         diagnostics,
+        refused: None,
         keys,
     };
     if outcome.has_errors() {
         return Outcome {
             machine: None,
+            refused: outcome.machine,
             ..outcome
         };
     }

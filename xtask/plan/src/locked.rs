@@ -5,10 +5,13 @@
 //! name, version, architecture, the .deb's sha256, its length in bytes. `digest` names the
 //! lock, `snapshot` the state of Ubuntu's archive that has all of it.
 
-use anyhow::{Context as _, Result, bail};
-use lab_lock::{Image, Lock, missing};
+use std::collections::BTreeSet;
 
-use crate::unit::{Package, Unit, Variable};
+use anyhow::{Context as _, Result, bail};
+use lab_lock::{Image, Lock, Wanted, missing};
+
+use crate::component::updates::LEFT_ALONE;
+use crate::unit::{LaidUnit, Package, Unit, Variable};
 use crate::wanted::wanted;
 use crate::{Subject, TargetTree};
 
@@ -88,6 +91,28 @@ pub(crate) fn exact(lock: Option<&Lock>, packages: Vec<Package>) -> Vec<Package>
         }
     };
     packages.into_iter().map(exact).collect()
+}
+
+/// The packages that stay in their locked version whatever updates come: those that a unit
+/// holds; and of what these need a vendor's, which no update of Ubuntu's brings, and those that
+/// security updates leave alone. What else they need (`libc6`) moves with security updates.
+pub fn fixed(lock: &Lock, wanted: &Wanted, units: &[LaidUnit]) -> BTreeSet<String> {
+    let own = |name: &str| {
+        wanted
+            .repositories
+            .iter()
+            .any(|one| one.own && one.name == name)
+    };
+    let stays = |one: &&lab_lock::Package| {
+        !own(&one.repository) || LEFT_ALONE.iter().any(|begin| one.name.starts_with(begin))
+    };
+    let mut fixed = BTreeSet::new();
+    for unit in units.iter().filter(|unit| unit.held) {
+        fixed.extend(unit.packages.iter().map(|one| one.name.clone()));
+        let closure = lock.packages_of(wanted, &unit.name).into_iter();
+        fixed.extend(closure.filter(stays).map(|one| one.name.clone()));
+    }
+    fixed
 }
 
 /// The digest of a vendor's key file, for the unit that fetches it.

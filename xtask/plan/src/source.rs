@@ -26,6 +26,11 @@ pub(crate) fn wanted(repository: &AptRepository) -> WantedRepository {
     }
 }
 
+/// Where a vendor's key lies on a machine.
+pub(crate) fn key_path(repository: &str) -> String {
+    format!("/etc/apt/keyrings/lab-{repository}.asc")
+}
+
 /// Lays down the source, which the unit puts in its place together with the key,
 /// and the pins. Says which files these are.
 ///
@@ -64,10 +69,7 @@ fn stanza(repository: &AptRepository, subject: &Subject<'_>) -> String {
         // The vendor's server has no snapshots, and APT::Snapshot asks all for one.
         text.push_str("Snapshot: disable\n");
     }
-    text.push_str(&format!(
-        "Signed-By: /etc/apt/keyrings/lab-{}.asc\n",
-        repository.name
-    ));
+    text.push_str(&format!("Signed-By: {}\n", key_path(&repository.name)));
     text
 }
 

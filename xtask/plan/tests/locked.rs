@@ -78,6 +78,8 @@ fn everything_from_outside_is_wanted_by_its_unit() {
     assert_eq!(from("toolkit"), (4, Some("nvidia-container-toolkit")));
     let files: Vec<&str> = wanted.files.iter().map(|one| one.name.as_str()).collect();
     assert_eq!(files, ["ollama", "mnist"]);
+    assert_eq!(wanted.models[0].units, ["ollama"]);
+    assert_eq!(wanted.images[0].units, ["jupyter", "dcgan"]);
     assert_eq!(wanted.models[0].name, "gemma3:1b");
     assert!(wanted.models[0].manifest.is_some());
     // Two units use it.
@@ -299,4 +301,79 @@ fn with(payload: &lab_plan::Payload) -> lab_plan::Enclosed<'_> {
         payload: Some(payload),
         inventory: None,
     }
+}
+
+/// Whoever looks on a machine for what a lock names finds it where the units put it.
+#[test]
+fn everything_locked_has_its_place() {
+    let machine = machine(GPU_SERVER);
+    let lock = lock_of(&wanted(&machine));
+    let overlay = with_lock(&machine, Some(&lock)).unwrap();
+    let placed = lab_plan::placed(&lock);
+    assert_eq!(placed.keys.len(), lock.keys.len());
+    for key in &placed.keys {
+        let source = text(&overlay, &format!("etc/lab/apt/{}.sources", key.name));
+        let line = format!("Signed-By: {}\n", key.path);
+        assert!(source.contains(&line), "{source}");
+    }
+    assert_eq!(placed.files.len(), lock.files.len());
+    let file = |name: &str| placed.files.iter().find(|one| one.name == name).unwrap();
+    let data = variable(&overlay, "dcgan", "data");
+    assert_eq!(data.as_ref(), Some(&file("mnist").path));
+    let version = variable(&overlay, "ollama", "version").unwrap();
+    let record = format!("/opt/ollama/{version}/archive.sha256");
+    assert_eq!(file("ollama").path, record);
+    let archive = variable(&overlay, "ollama", "archive_sha256").unwrap();
+    let text_of_record = format!("{archive}\n");
+    assert_eq!(file("ollama").sha256, Sha256::of(text_of_record.as_bytes()));
+    let model = &placed.models[0];
+    let store = text(&overlay, "etc/lab/ollama/environment");
+    let store = store
+        .lines()
+        .find_map(|line| line.strip_prefix("OLLAMA_MODELS="));
+    let store = store.unwrap();
+    let manifest = format!("{store}/manifests/registry.ollama.ai/library/gemma3/1b");
+    assert_eq!(model.files[0].path, manifest);
+    let blob = &lock.models[0].blobs[0];
+    assert_eq!(
+        model.files[1].path,
+        format!("{store}/blobs/sha256-{}", blob.sha256)
+    );
+    let image = &placed.images[0];
+    assert_eq!(
+        variable(&overlay, "jupyter", "image_tag").as_ref(),
+        Some(&image.tag)
+    );
+}
+
+/// What a held unit needs stays where nothing moves it; a library of the system's does not.
+#[test]
+fn what_a_held_unit_needs_stays_where_no_update_comes_to_it() {
+    let machine = machine(GPU_SERVER);
+    let wanted = wanted(&machine);
+    let mut lock = lock_of(&wanted);
+    for (name, repository) in [("libnvidia-extra", "ubuntu"), ("vendors-own", "docker")] {
+        let mut more = lock.package("libneeded").unwrap().clone();
+        more.name = name.to_owned();
+        more.repository = repository.to_owned();
+        lock.packages.push(more);
+    }
+    let needs = ["libneeded", "libnvidia-extra", "vendors-own"].map(str::to_owned);
+    for one in &mut lock.packages {
+        if one.needs == ["libneeded"] {
+            one.needs = needs.to_vec();
+        }
+    }
+    let overlay = with_lock(&machine, Some(&lock)).unwrap();
+    let fixed = lab_plan::fixed(&lock, &wanted, &overlay.units);
+    for unit in overlay.units.iter().filter(|unit| unit.held) {
+        assert!(unit.packages.iter().all(|one| fixed.contains(&one.name)));
+    }
+    assert!(fixed.contains("libnvidia-extra") && fixed.contains("vendors-own"));
+    assert!(
+        !fixed.contains("libneeded") && !fixed.contains("nvtop"),
+        "{fixed:?}"
+    );
+    let settings = text(&overlay, "etc/apt/apt.conf.d/52lab-updates");
+    assert!(settings.contains("\n    \"libnvidia-\";\n"), "{settings}");
 }

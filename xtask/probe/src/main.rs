@@ -107,6 +107,8 @@ fn request() -> Result<Request> {
         &request.containers,
         &request.spaces,
         &request.files,
+        &request.objects,
+        &request.images,
     ];
     ensure!(
         lists.iter().all(|list| list.len() <= 1000),

@@ -37,7 +37,7 @@ pub(crate) fn locked(
     let snapshot = snapshot(world, wanted, old, update);
     let keys = Keys::gather(world, wanted)?;
     let sources = read(world, wanted, &keys, snapshot.as_deref())?;
-    let solution = solve(wanted, installed, &sources, old, update)?;
+    let solution = solve(world, wanted, installed, &sources, (old, update))?;
     let packages = entries(wanted, &solution);
     let mut lock = Lock {
         format: FORMAT,
@@ -220,11 +220,11 @@ fn repositories(wanted: &Wanted, sources: &[Source<'_>]) -> Vec<Repository> {
 }
 
 fn solve(
+    world: &World<'_>,
     wanted: &Wanted,
     installed: &InstalledList<'_>,
     sources: &[Source<'_>],
-    old: Option<&Lock>,
-    update: &Update,
+    (old, update): (Option<&Lock>, &Update),
 ) -> Result<Solution> {
     let mut universe = Universe::new("amd64");
     for source in sources {
@@ -237,15 +237,23 @@ fn solve(
     }
     universe.set_installed(&installed.read()?);
     let requests = requests(wanted)?;
-    let kept = kept(&requests, old, update);
+    let (kept, gone) = split(&universe, kept(&requests, old, update));
+    if *update != Update::All && !gone.is_empty() {
+        (world.say)(&format!(
+            "no longer there in the locked version, and looked up anew: {}",
+            gone.join(", ")
+        ));
+    }
     if !kept.is_empty() {
         // A request for any version would ask for the newest, beside the kept one.
         let loose = |one: &&Request| !kept.iter().any(|other| other.name == one.name);
         let others: Vec<Request> = requests.iter().filter(loose).cloned().collect();
         let with: Vec<Request> = others.into_iter().chain(kept).collect();
-        // A version that is gone, or that does not fit what is new, cannot be kept.
-        if let Ok(solution) = universe.solve(&with) {
-            return Ok(solution);
+        match universe.solve(&with) {
+            Ok(solution) => return Ok(solution),
+            Err(why) => (world.say)(&format!(
+                "what is locked does not fit what is new, so all packages are looked up anew: {why}"
+            )),
         }
     }
     universe
@@ -307,6 +315,18 @@ fn kept(requests: &[Request], old: Option<&Lock>, update: &Update) -> Vec<Reques
         .filter(|one| !update.has(&one.name) && !asked.contains(one.name.as_str()))
         .filter_map(|one| Some(Request::exactly(&one.name, one.version.parse().ok()?)))
         .collect()
+}
+
+/// What can be kept, and in words what no list has in the locked version any more.
+fn split(universe: &Universe<'_>, kept: Vec<Request>) -> (Vec<Request>, Vec<String>) {
+    let (there, gone): (Vec<Request>, Vec<Request>) =
+        kept.into_iter().partition(|one| universe.has(one));
+    let words = |one: &Request| match &one.version {
+        Some(version) => format!("{} {version}", one.name),
+        None => one.name.clone(),
+    };
+    let gone = gone.iter().map(words).collect();
+    (there, gone)
 }
 
 /// The lock's entries: what is reached from what the units name. What was kept and nothing

@@ -93,8 +93,7 @@ pub struct Component {
     pub purl: String,
     /// Where it is, the first place first, and its parts.
     pub sources: Vec<Source>,
-    /// The units that it is for, by name. Models and images have none: what is asked for does
-    /// not say whose they are.
+    /// The units that it is for, by name.
     pub units: Vec<String>,
     /// Whether it is asked for by name, and not only needed by something.
     pub direct: bool,
@@ -323,6 +322,7 @@ impl Maker<'_> {
             sha256: Some(model.manifest),
             size: Some(sum(model.manifest_size, &model.blobs)),
             sources,
+            units: sorted(asked.map(|one| &one.units)),
             direct: asked.is_some(),
             ..component(
                 Kind::Model,
@@ -340,6 +340,8 @@ impl Maker<'_> {
         sources.extend(blobs(&image.url, std::slice::from_ref(&image.config)));
         sources.extend(blobs(&image.url, &image.layers));
         let known = self.first_licence([manifest.sha256, image.config.sha256, image.digest]);
+        let mut wanted = self.wanted.images.iter();
+        let asked = wanted.find(|one| one.reference == image.reference);
         let stated = || image.licence.as_deref().and_then(Licence::stated);
         Component {
             version: image.version.clone(),
@@ -352,11 +354,8 @@ impl Maker<'_> {
                 &image.layers,
             )),
             sources,
-            direct: self
-                .wanted
-                .images
-                .iter()
-                .any(|one| one.reference == image.reference),
+            units: sorted(asked.map(|one| &one.units)),
+            direct: asked.is_some(),
             ..component(Kind::Image, &image.reference, oci(&image.url, &digest))
         }
     }
@@ -385,6 +384,12 @@ fn component(kind: Kind, name: &str, purl: String) -> Component {
         direct: false,
         needs: Vec::new(),
     }
+}
+
+/// Names in their order, each once.
+fn sorted(names: Option<&Vec<String>>) -> Vec<String> {
+    let names: BTreeSet<&String> = names.into_iter().flatten().collect();
+    names.into_iter().cloned().collect()
 }
 
 fn source(url: String, sha256: Sha256) -> Source {

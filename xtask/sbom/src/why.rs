@@ -39,16 +39,15 @@ pub fn why(wanted: &Wanted, lock: &Lock, name: &str) -> Result<String, Unknown> 
         said.push(of_package(wanted, lock, package));
     }
     said.extend(of_file(wanted, lock, name));
-    if let Some(model) = lock.model(name) {
-        let asked = wanted.models.iter().any(|one| one.name == model.name);
-        said.push(asked_for(name, "a model", asked));
+    if lock.model(name).is_some() {
+        let asking = wanted.models.iter().filter(|one| one.name == name);
+        let units = asking.flat_map(|one| &one.units).map(String::as_str);
+        said.push(used_by(name, "a model", &units.collect()));
     }
-    if let Some(image) = lock.image(name) {
-        let asked = wanted
-            .images
-            .iter()
-            .any(|one| one.reference == image.reference);
-        said.push(asked_for(name, "an image", asked));
+    if lock.image(name).is_some() {
+        let asking = wanted.images.iter().filter(|one| one.reference == name);
+        let units = asking.flat_map(|one| &one.units).map(String::as_str);
+        said.push(used_by(name, "an image", &units.collect()));
     }
     let key = lock.keys.iter().find(|one| one.name == name);
     said.extend(key.map(|key| of_key(lock, key)));
@@ -86,19 +85,17 @@ fn of_file(wanted: &Wanted, lock: &Lock, name: &str) -> Option<String> {
         None => name.to_owned(),
     };
     let asking = wanted.files.iter().filter(|one| one.name == name);
-    let units: BTreeSet<&str> = asking.map(|one| one.unit.as_str()).collect();
-    if units.is_empty() {
-        return Some(no_longer(&head));
-    }
-    let lines: String = units.iter().map(|unit| format!("  {unit}\n")).collect();
-    Some(format!("{head} is a file that is used by\n{lines}"))
+    let units = asking.map(|one| one.unit.as_str()).collect();
+    Some(used_by(&head, "a file", &units))
 }
 
-fn asked_for(name: &str, what: &str, asked: bool) -> String {
-    match asked {
-        true => format!("{name} is {what} that the description names\n"),
-        false => no_longer(name),
+/// The units that use a thing of which nothing is made on the way.
+fn used_by(head: &str, what: &str, units: &BTreeSet<&str>) -> String {
+    if units.is_empty() {
+        return no_longer(head);
     }
+    let lines: String = units.iter().map(|unit| format!("  {unit}\n")).collect();
+    format!("{head} is {what} that is used by\n{lines}")
 }
 
 fn of_key(lock: &Lock, key: &Key) -> String {
@@ -123,15 +120,16 @@ fn no_longer(head: &str) -> String {
 fn not_locked(wanted: &Wanted, name: &str) -> Option<String> {
     let packages = wanted.packages.iter().filter(|one| one.name == name);
     let files = wanted.files.iter().filter(|one| one.name == name);
+    let models = wanted.models.iter().filter(|one| one.name == name);
+    let images = wanted.images.iter().filter(|one| one.reference == name);
     let mut units: BTreeSet<&str> = packages.map(|one| one.unit.as_str()).collect();
     units.extend(files.map(|one| one.unit.as_str()));
-    let named = wanted.models.iter().any(|one| one.name == name)
-        || wanted.images.iter().any(|one| one.reference == name);
-    let by = match (units.is_empty(), named) {
-        (false, _) => units.into_iter().collect::<Vec<_>>().join(", "),
-        (true, true) => "the description".to_owned(),
-        (true, false) => return None,
-    };
+    units.extend(models.flat_map(|one| &one.units).map(String::as_str));
+    units.extend(images.flat_map(|one| &one.units).map(String::as_str));
+    if units.is_empty() {
+        return None;
+    }
+    let by = units.into_iter().collect::<Vec<_>>().join(", ");
     Some(format!(
         "{name} is asked for by {by}, but not locked yet: `cargo xtask lock`\n"
     ))

@@ -112,8 +112,10 @@ add_source() {
     apt_update
 }
 
-has_source() { # NAME
-    cmp -s "/etc/lab/apt/$1.sources" "/etc/apt/sources.list.d/lab-$1.sources" && [[ -s /etc/apt/keyrings/lab-$1.asc ]]
+has_source() { # NAME [SHA256]
+    local key=/etc/apt/keyrings/lab-$1.asc
+    cmp -s "/etc/lab/apt/$1.sources" "/etc/apt/sources.list.d/lab-$1.sources" && [[ -s $key ]] &&
+        { [[ -z ${2:-} ]] || has_sha256 "$key" "$2"; }
 }
 
 # --- Installing ------------------------------------------------------------

@@ -15,6 +15,15 @@ image_present() {
     docker image inspect "$id" >/dev/null 2>&1 && [[ $(<"$done_dir/$unit.image-name") == "$image" ]] && is_locked_id "$id"
 }
 
+# Whoever may ask Docker can give the name of a locked image to another.
+image_named() {
+    [[ -z $image_tag || $(docker image inspect --format '{{.Id}}' "$image_tag" 2>/dev/null) == "$(<"$done_dir/$unit.image")" ]]
+}
+
+name_image() { # ID
+    [[ -z $image_tag ]] || attempt "naming $image_tag" docker tag "$1" "$image_tag"
+}
+
 is_locked_id() { # ID
     [[ -z $image_locked || $1 == "sha256:$image_config" || $1 == "sha256:$image_manifest" ]]
 }
@@ -23,6 +32,7 @@ pull_image() {
     local name=$image id
     wait_for 60 "Docker does not answer" docker info
     if image_present; then
+        name_image "$(<"$done_dir/$unit.image")"
         return
     fi
     if load_image; then
@@ -36,7 +46,7 @@ pull_image() {
     id=$(docker image inspect --format '{{.Id}}' "$name")
     is_locked_id "$id" || stop "$image is not what is locked: its id is $id, expected is sha256:$image_config" \
         "the image was changed under way: sudo docker image rm $name, then sudo lab retry $unit"
-    [[ -z $image_tag ]] || attempt "naming $image_tag" docker tag "$id" "$image_tag"
+    name_image "$id"
     put 0644 "$done_dir/$unit.image" <<<"$id"
     put 0644 "$done_dir/$unit.image-name" <<<"$image"
 }

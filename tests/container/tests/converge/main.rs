@@ -10,6 +10,7 @@ mod boots;
 mod cards;
 mod drift;
 mod faults;
+mod held;
 mod kills;
 mod offline;
 mod seed;

@@ -13,6 +13,7 @@ use lab_container::{
 use sha2::{Digest as _, Sha256};
 
 use crate::Test;
+use crate::held::against_the_lock;
 use crate::world::{FIRST_BOOT, World};
 
 pub(crate) const TESTS: &[Test] = &[("a_machine_without_a_network_converges", offline)];
@@ -131,7 +132,8 @@ fn offline(world: &World) -> Result<()> {
     println!("offline: lab.target after {:.1} s", took.as_secs_f64());
     has_what_is_locked(&guest, &maker.lock()?)?;
     stays_when_started_again(&guest)?;
-    goes_back_to_the_vendors(world, &guest)
+    goes_back_to_the_vendors(world, &guest)?;
+    against_the_lock(maker.command, guest)
 }
 
 /// With the cable in: apt reads the vendors' own lists with the keys that came along, and has

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, ensure};
-use lab_container::{Guest, debian_mirror, keys_of, not_run};
+use lab_container::{Guest, Said, debian_mirror, keys_of, not_run};
 use lab_lock::{Lock, Wanted, WantedPackage, WantedRepository};
 use lab_payload::{Deb, RepositoryKey, place, repository};
 use lab_resolve::{InstalledList, Update};
@@ -200,29 +200,51 @@ fn closure(world: &World) -> Result<()> {
     installs(&guest, &lock)
 }
 
-/// A package with another byte in it, and a repository that is signed by another key.
+/// Everything that is installed, a line for each package.
+const THERE: &str = "dpkg-query -W -f '${db:Status-Abbrev} ${Package} ${Version}\\n'";
+
+/// Turns every bit of one byte in the middle of a file over, so that it is another one
+/// whatever stood there.
+const SPOIL: &str = r#"spoil() {
+    at=$(($(stat -c %s "$1") / 2))
+    was=$(od -A n -t u1 -j "$at" -N 1 "$1")
+    cp "$1" /run/sound
+    printf "\\$(printf %03o "$((was ^ 255))")" | dd of="$1" bs=1 seek="$at" conv=notrunc status=none
+    [ "$(cmp -l /run/sound "$1" | wc -l)" = 1 ] || { echo "not one byte of $1 is another" >&2; exit 1; }
+}
+"#;
+
+/// A package with another byte in it, and a repository that is signed by another key: apt
+/// says of each what is wrong with it, and nothing comes of either.
 fn refuses(guest: &Guest) -> Result<()> {
+    let before = guest.ok(THERE)?;
     let stranger = guest.sh(&format!(
         "{}it update",
         apt("/cdrom/apt", "/cdrom/stranger.asc")
     ))?;
-    ensure!(
-        stranger.code != 0,
-        "a stranger's signature counted:\n{}",
-        stranger.text
-    );
-    let spoilt = guest.sh(&format!(
-        "{}cp -r /cdrom/apt /srv/spoilt\nset -e\nfor one in /srv/spoilt/pool/nvtop_*.deb; do\n\
-         printf x | dd of=\"$one\" bs=1 seek=2000 conv=notrunc status=none\ndone\n\
-         it update\n! it install nvtop\n! dpkg-query -s nvtop",
-        apt("/srv/spoilt", "/cdrom/apt.asc")
+    refused(&stranger, "is not signed").context("a stranger's signature")?;
+    let spoilt = "/srv/spoilt/pool/nvtop_*.deb";
+    guest.ok(&format!(
+        "{SPOIL}cp -r /cdrom/apt /srv/spoilt\nset -e\n[ \"$(echo {spoilt} | wc -w)\" = 1 ]\nspoil {spoilt}"
     ))?;
-    ensure!(
-        spoilt.code == 0,
-        "a package that was changed was installed:\n{}",
-        spoilt.text
-    );
+    let with_it = apt("/srv/spoilt", "/cdrom/apt.asc");
+    guest.ok(&format!("{with_it}it update"))?;
+    let install = guest.sh(&format!("{with_it}it install nvtop"))?;
+    refused(&install, "Hash Sum mismatch").context("a package that was changed")?;
+    let after = guest.ok(THERE)?;
+    ensure!(after == before, "something was installed:\n{after}");
     guest.ok("rm -r /srv/spoilt")?;
+    Ok(())
+}
+
+/// That it failed, and for that reason.
+fn refused(said: &Said, why: &str) -> Result<()> {
+    ensure!(said.code != 0, "it counted:\n{}", said.text);
+    ensure!(
+        said.text.contains(why),
+        "it was refused, and not because `{why}`:\n{}",
+        said.text
+    );
     Ok(())
 }
 

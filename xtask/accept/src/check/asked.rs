@@ -2,6 +2,7 @@
 //! and the ports that are tried from outside. It stands beside the checks, so that a
 //! check and its question change together.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use lab_facts::{FORMAT, Request};
@@ -24,6 +25,8 @@ pub fn asked(machine: &Machine, expected: &Expected) -> Request {
             .enabled
             .then(|| local(machine.ollama.listen).to_string()),
         files: vec![machine::MANIFEST.to_owned()],
+        objects: objects(expected),
+        images: images(expected),
         jupyter_port: port(machine.jupyter.enabled, machine.jupyter.port),
         dcgan_port: port(machine.dcgan.enabled, machine.dcgan.port),
         exporter_port: port(
@@ -42,6 +45,22 @@ fn packages(expected: &Expected) -> Vec<String> {
     names.sort();
     names.dedup();
     names
+}
+
+/// What lies on the machine of what is locked.
+fn objects(expected: &Expected) -> Vec<String> {
+    let Some(locked) = &expected.locked else {
+        return Vec::new();
+    };
+    let of_models = locked.models.iter().flat_map(|model| &model.files);
+    let all = locked.keys.iter().chain(&locked.files).chain(of_models);
+    let paths: BTreeSet<&String> = all.map(|one| &one.path).collect();
+    paths.into_iter().cloned().collect()
+}
+
+fn images(expected: &Expected) -> Vec<String> {
+    let images = expected.locked.iter().flat_map(|locked| &locked.images);
+    images.map(|one| one.tag.clone()).collect()
 }
 
 fn units(machine: &Machine, expected: &Expected) -> Vec<String> {

@@ -186,3 +186,25 @@ fn the_fixture_is_what_the_maker_makes() {
     let read: Evidence = serde_json::from_str(&there).unwrap();
     assert_eq!(read, bench.evidence);
 }
+
+/// Nothing says what should lie there: each check of the lock says so, and passes nothing.
+#[test]
+fn without_a_lock_nothing_of_it_is_judged() {
+    let bench = Bench::new();
+    let mut evidence = bench.evidence.clone();
+    evidence.expected.locked = None;
+    let results = bench.judge(&evidence);
+    assert_eq!(failed(&results), set::<String>([]));
+    let of_lock = results
+        .iter()
+        .filter(|one| one.id.starts_with("machine.lock"));
+    let reasons: Vec<(&str, &Outcome)> =
+        of_lock.map(|one| (one.id.as_str(), &one.outcome)).collect();
+    assert_eq!(reasons.len(), 6, "{reasons:?}");
+    for (id, outcome) in reasons {
+        match outcome {
+            Outcome::NotRun { reason } => assert!(reason.contains("cargo xtask lock"), "{reason}"),
+            other => panic!("{id}: {other:?}"),
+        }
+    }
+}

@@ -8,7 +8,7 @@ use lab_lock::Lock;
 use lab_machine::Machine;
 use lab_resolve::Object;
 use lab_supply::oci::Puller;
-use lab_supply::store::{self, FetchAll, FetchFailed, ItemProgress, ItemState, Wanted};
+use lab_supply::store::{self, FetchAll, FetchFailed, ItemFailed, ItemProgress, ItemState, Wanted};
 use lab_supply::{
     Authority, BaseImage, Digest, FetchOptions, Fetched, Limits, Origin, Phase, SignatureState,
     SigningKey, fetch_base,
@@ -97,7 +97,7 @@ pub(crate) fn objects(lock: &Lock, how: &How) -> Done {
     };
     let fetched = store::fetch_all(&store, &wanted, &options, &progress);
     drop(meter);
-    let fetched = fetched.map_err(failed)?;
+    let fetched = fetched.map_err(|why| failed(&why, lock))?;
     anstream::println!(
         "fetched {} objects, {} over the network",
         fetched.downloaded,
@@ -107,14 +107,63 @@ pub(crate) fn objects(lock: &Lock, how: &How) -> Done {
 }
 
 /// What no place has any more is no matter of trying again: it is locked, and only another
-/// lock helps.
-fn failed(why: FetchFailed) -> Failure {
+/// lock helps, or a place that kept it.
+fn failed(why: &FetchFailed, lock: &Lock) -> Failure {
+    let gone: Vec<String> = why.gone().map(|one| no_longer(one, lock)).collect();
+    let text = match gone.is_empty() {
+        true => why.to_string(),
+        false => format!("{why}\n{}\n{KEPT}", gone.join("\n")),
+    };
     match why.input_at_fault() {
-        true => Failure::Input(anyhow::anyhow!(
-            "{why}\n  what no place has any more: `cargo xtask lock --update` looks up what there is now"
+        true if gone.is_empty() => Failure::Input(anyhow::anyhow!(
+            "{text}\n  what is not what was locked: `cargo xtask lock --update` looks up what there is now"
         )),
-        false => Failure::Environment(why.into()),
+        true => Failure::Input(anyhow::anyhow!("{text}")),
+        false => Failure::Environment(anyhow::anyhow!("{text}")),
     }
+}
+
+/// Where else a file may be that the vendor took away.
+const KEPT: &str = "  Or name a place that kept the file: a mirror in mirrors.toml; or copy it out of a cache \
+                    that has it (`objects/sha256/` below the cache's folder), where it counts by its digest";
+
+/// What to do about a file that is locked and that its vendor no longer has.
+fn no_longer(one: &ItemFailed, lock: &Lock) -> String {
+    let name: String = one.name.chars().filter(|c| !c.is_control()).collect();
+    let update = match name_of(lock, one.sha256) {
+        Some(name) => format!("lock --update {name}"),
+        None => "lock --update".to_owned(),
+    };
+    format!(
+        "  {name}: the vendor no longer has the file that is locked; `cargo xtask {update}` locks what there is now"
+    )
+}
+
+/// What `lock --update` calls the thing that a file belongs to; keys have no name there.
+fn name_of(lock: &Lock, digest: Digest) -> Option<&str> {
+    let is = |sha256: &lab_lock::Sha256| sha256.0 == digest.0;
+    let package = || {
+        lock.packages
+            .iter()
+            .find(|one| is(&one.sha256))
+            .map(|one| &one.name)
+    };
+    let file = || {
+        lock.files
+            .iter()
+            .find(|one| is(&one.sha256))
+            .map(|one| &one.name)
+    };
+    let in_model =
+        |one: &&lab_lock::Model| is(&one.manifest) || one.blobs.iter().any(|blob| is(&blob.sha256));
+    let model = || lock.models.iter().find(in_model).map(|one| &one.name);
+    let in_image = |one: &&lab_lock::Image| {
+        let parts = [&one.manifest, &one.config].into_iter().chain(&one.layers);
+        parts.into_iter().any(|blob| is(&blob.sha256))
+    };
+    let image = || lock.images.iter().find(in_image).map(|one| &one.reference);
+    let name = package().or_else(file).or_else(model).or_else(image);
+    name.map(String::as_str)
 }
 
 /// Says what came, and how far all of it is.

@@ -6,13 +6,15 @@ use lab_machine::Machine;
 use lab_resolve::{Change, InstalledList, Update};
 
 use super::fetch;
+use crate::failure::Failure;
 use crate::locked::{self, Installed};
 use crate::ui::{ASIDE, BAD, GOOD, STRONG};
 use crate::{Done, MachineArg, lab};
 
 /// Lists what is newer than what is locked, what is unsafe, and what support ends.
 ///
-/// Asks the same servers as `lock --update` would and writes nothing.
+/// Asks the same servers as `lock --update` would and writes nothing. Ends with 1 where
+/// something is known to be unsafe, for which `check` refuses the description.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Arguments {
@@ -27,7 +29,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Done {
     let described = lab::describe(&arguments.machine)?;
-    let machine = described.machine()?;
+    let machine = described.machine_despite(&[UNSAFE])?;
     let lock = locked::must(&described)?;
     let installed = match &arguments.installed {
         Some(file) => Installed::File(file.clone()),
@@ -41,8 +43,12 @@ pub(crate) fn run(arguments: &Arguments) -> Done {
         &Update::All,
     )?;
     print_changes(&lab_resolve::changes(Some(&lock), &now));
-    print_vulnerabilities(machine)?;
-    print_support(machine)
+    let safe = print_vulnerabilities(machine)?;
+    print_support(machine)?;
+    match safe {
+        true => Ok(()),
+        false => Err(Failure::Said),
+    }
 }
 
 fn print_changes(changes: &[Change]) {
@@ -58,20 +64,26 @@ fn print_changes(changes: &[Change]) {
     }
 }
 
-fn print_vulnerabilities(machine: &Machine) -> Done {
+/// The rule by which `check` refuses what is listed here with more words.
+const UNSAFE: &str = "toolkit-cve";
+
+/// Whether nothing that is known is unsafe.
+fn print_vulnerabilities(machine: &Machine) -> Result<bool, Failure> {
     if !machine.toolkit.enabled {
-        return Ok(());
+        return Ok(true);
     }
     let catalog = lab::catalog()?;
     let version = machine.toolkit.version;
+    let mut safe = true;
     for hole in catalog.toolkit_vulnerabilities_of(version) {
+        safe = false;
         anstream::println!(
             "{BAD}unsafe{BAD:#}  container toolkit {version}: {}, mended in {}",
             hole.id,
             hole.fixed_in
         );
     }
-    Ok(())
+    Ok(safe)
 }
 
 /// How many days before an end it is spoken of.

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
+use lab_lock::Lock;
 use lab_machine::Machine;
 use lab_plan::{BaseFacts, Cloud, Enclosed, ImageFiles};
 
 use crate::failure::Failure;
+use crate::lab::Described;
 use crate::{Done, MachineArg, lab, locked, secrets};
 
 /// Writes every file that `iso` would put on the image into a folder, for
@@ -50,7 +52,14 @@ pub(crate) fn run(arguments: &Arguments) -> Done {
     let lock = locked::fitting(&described, machine)?;
     let subject = lab::subject(machine, &secrets, &texts, lock.as_ref())?;
     let files = match arguments.form {
-        Form::Image => lab_plan::image_tree(&subject, &stock(machine)?, Enclosed::default())?,
+        Form::Image => {
+            let inventory = inventory(&described, lock.as_ref())?;
+            let enclosed = Enclosed {
+                inventory: inventory.as_deref(),
+                ..Enclosed::default()
+            };
+            lab_plan::image_tree(&subject, &stock(machine)?, enclosed)?
+        }
         Form::Nocloud => lab_plan::cloud(&subject, Cloud::NoCloud)?,
         Form::CloudConfig => lab_plan::cloud(&subject, Cloud::CloudConfig)?,
     };
@@ -59,6 +68,15 @@ pub(crate) fn run(arguments: &Arguments) -> Done {
     anstream::println!("{} files in {}", count, arguments.out.display());
     anstream::println!("The keys among them are secret; the folder is readable by you alone.");
     Ok(())
+}
+
+/// The list of what is locked, as an image without a payload carries it.
+fn inventory(described: &Described, lock: Option<&Lock>) -> Result<Option<String>, Failure> {
+    let list = lock.map(|lock| super::sbom::without_licences(described, lock));
+    let text = list
+        .transpose()?
+        .map(|list| lab_sbom::cyclonedx(&list, None));
+    Ok(text.transpose().context("listing what is locked")?)
 }
 
 /// The menu of Ubuntu's server image, reduced to what the lab's menu is made

@@ -60,9 +60,13 @@ fn what_the_archive_no_longer_has_is_named_with_its_place() {
             "jq 1.7-1",
             "404",
             "3 are in the cache",
-            "`cargo xtask lock --update`",
+            "jq 1.7-1: the vendor no longer has the file that is locked",
+            "`cargo xtask lock --update jq`",
+            "mirrors.toml",
+            "running again does not help",
         ],
     );
+    assert!(!said.contains("run again"), "{said}");
     assert!(home.object("nvtop 3.0-1").is_file());
 }
 

@@ -49,6 +49,31 @@ fn what_is_newer_is_said_and_nothing_is_written() {
 }
 
 #[test]
+fn what_is_still_there_is_kept_beside_what_is_gone() {
+    let home = Home::locked();
+    // The archive dropped the locked nvtop; the locked jq is there beside a newer one.
+    home.archive.publish(&[
+        ("nvtop", "3.1-1", "libtop (>= 1)"),
+        ("libtop", "1.1-2", ""),
+        ("jq", "1.7-1", ""),
+        ("jq", "1.8-1", ""),
+        ("zstd", "1.5-1", ""),
+        ("zstd", "1.5-2", ""),
+    ]);
+    let update = ["lock", "--installed", "installed", "--update", "zstd"];
+    let said = home.expect(0, &update);
+    has(
+        &said,
+        &[
+            "no longer there in the locked version, and looked up anew: nvtop 3.0-1",
+            "~ nvtop 3.0-1 -> 3.1-1",
+            "~ zstd 1.5-1 -> 1.5-2",
+        ],
+    );
+    assert!(!said.contains("jq"), "{said}");
+}
+
+#[test]
 fn without_a_lock_there_is_nothing_to_compare() {
     let home = Home::new(SMALL, PACKAGES);
     has(&home.expect(1, &OUTDATED), &["machine.lock is not there"]);
@@ -109,6 +134,17 @@ fn a_driver_s_end_is_said_and_an_unsafe_toolkit_is_an_error() {
     home.write("catalog/toolkit.toml", &format!("{builtin}{hole}"));
     has(
         &home.expect(1, &OUTDATED),
-        &["1.19.1", "CVE-2027-0001", "1.20.1 or newer"],
+        &[
+            "1.19.1",
+            "1.20.1 or newer",
+            "unsafe  container toolkit 1.19.1: CVE-2027-0001, mended in 1.20.1",
+            "nothing is newer",
+            "NVIDIA's driver branch 595: support ends on 2027-03-31",
+        ],
     );
+    // Another error is one as ever.
+    let broken = DRIVEN.replace("branch = 595", "branch = 595\nbranches = 1");
+    home.write("machine.toml", &broken);
+    let said = home.expect(1, &OUTDATED);
+    assert!(!said.contains("mended in"), "{said}");
 }

@@ -11,6 +11,7 @@ use super::{Subject, jupyter};
 use crate::TargetTree;
 use crate::container::{Container, Ending, words};
 use crate::locked::image_variables;
+use crate::placed::PlacedFile;
 use crate::unit::{Unit, Variable};
 use crate::wanted::digest;
 
@@ -46,6 +47,16 @@ fn data(catalog: &Catalog) -> Result<&PinnedFile> {
     file.with_context(|| format!("the catalog pins no file `{}`", MNIST.0))
 }
 
+/// Where the data set of a lock lies on a machine.
+pub(crate) fn placed_data(file: &lab_lock::File) -> Option<PlacedFile> {
+    (file.name == MNIST.0).then(|| PlacedFile {
+        name: file.name.clone(),
+        path: format!("{DATA}/{}", MNIST.1),
+        sha256: file.sha256,
+        size: file.size,
+    })
+}
+
 pub(crate) fn wants(machine: &Machine, catalog: &Catalog, wanted: &mut Wanted) -> Result<()> {
     if machine.dcgan.enabled {
         let data = data(catalog)?;
@@ -56,7 +67,7 @@ pub(crate) fn wants(machine: &Machine, catalog: &Catalog, wanted: &mut Wanted) -
             sha256: digest(data.sha256),
             unit: "dcgan".to_owned(),
         });
-        jupyter::want_image(machine, catalog, wanted);
+        jupyter::want_image(machine, catalog, "dcgan", wanted);
     }
     Ok(())
 }

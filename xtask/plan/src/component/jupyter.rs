@@ -24,20 +24,23 @@ const NOTEBOOK: &str = "usr/share/lab/notebooks/dcgan.ipynb";
 
 pub(crate) fn wants(machine: &Machine, catalog: &Catalog, wanted: &mut Wanted) -> Result<()> {
     if machine.jupyter.enabled {
-        want_image(machine, catalog, wanted);
+        want_image(machine, catalog, "jupyter", wanted);
     }
     Ok(())
 }
 
-/// Adds the image that TensorFlow runs in, once.
-pub(super) fn want_image(machine: &Machine, catalog: &Catalog, wanted: &mut Wanted) {
+/// Adds the image that TensorFlow runs in, once, for this unit among others.
+pub(super) fn want_image(machine: &Machine, catalog: &Catalog, unit: &str, wanted: &mut Wanted) {
     let reference = machine.jupyter.image.as_str();
-    if wanted.images.iter().any(|one| one.reference == reference) {
+    let mut images = wanted.images.iter_mut();
+    if let Some(image) = images.find(|one| one.reference == reference) {
+        image.units.push(unit.to_owned());
         return;
     }
     wanted.images.push(WantedImage {
         reference: reference.to_owned(),
         digest: pinned(reference, catalog),
+        units: vec![unit.to_owned()],
     });
 }
 

@@ -2,17 +2,22 @@
 
 use anyhow::{Context as _, Result};
 use lab_catalog::Catalog;
-use lab_lock::{Wanted, WantedFile, WantedModel};
+use lab_lock::{Sha256, Wanted, WantedFile, WantedModel};
 use lab_machine::Machine;
 use lab_machine::types::ModelName;
 use tera::Context;
 
 use super::Subject;
 use crate::TargetTree;
+use crate::placed::{PlacedFile, PlacedModel};
 use crate::template::{render, verbatim};
 use crate::unit::{Unit, Variable};
 use crate::wanted::digest;
 
+/// Where it keeps its models, as [`ENVIRONMENT`] tells it.
+const STORE: &str = "/var/lib/ollama/models";
+/// The lock's name of its archive.
+const ARCHIVE: &str = "ollama";
 const MODELS: &str = "etc/lab/ollama/models";
 const ENVIRONMENT: &str = "etc/lab/ollama/environment";
 const SERVICE: &str = "etc/systemd/system/ollama.service";
@@ -60,7 +65,7 @@ fn archive(machine: &Machine, catalog: &Catalog) -> Result<WantedFile> {
     let url = catalog.ollama_url(version);
     let url = url.with_context(|| format!("Ollama {version} has no archive"))?;
     Ok(WantedFile {
-        name: "ollama".to_owned(),
+        name: ARCHIVE.to_owned(),
         version: Some(version.to_string()),
         url,
         sha256: digest(release.sha256),
@@ -94,7 +99,52 @@ fn model(name: &ModelName, catalog: &Catalog) -> Result<WantedModel> {
         url: base.to_owned(),
         tag: tag.to_owned(),
         manifest: known.and_then(|model| model.manifest).map(digest),
+        units: vec!["ollama".to_owned()],
     })
+}
+
+/// The record of the archive that was unpacked, as the unit writes it: its digest, in a line.
+/// The archive itself does not stay.
+pub(crate) fn placed_archive(file: &lab_lock::File) -> Option<PlacedFile> {
+    let version = file.version.as_deref().filter(|_| file.name == ARCHIVE)?;
+    let record = format!("{}\n", file.sha256);
+    Some(PlacedFile {
+        name: file.name.clone(),
+        path: format!("/opt/ollama/{version}/archive.sha256"),
+        sha256: Sha256::of(record.as_bytes()),
+        size: record.len() as u64,
+    })
+}
+
+/// Where a model of a lock lies on a machine: Ollama's manifest, and the blobs by digest.
+pub(crate) fn placed_model(model: &lab_lock::Model) -> PlacedModel {
+    let file = |path: String, sha256: Sha256, size: u64| PlacedFile {
+        name: model.name.clone(),
+        path: format!("{STORE}/{path}"),
+        sha256,
+        size,
+    };
+    let place = model.url.split_once("://");
+    let place = place.map_or(model.url.as_str(), |(_, rest)| rest);
+    let place = place.replacen("/v2/", "/", 1);
+    let tag = model.name.rsplit_once(':').map_or("latest", |(_, tag)| tag);
+    let manifest = format!("manifests/{place}/{tag}");
+    let mut files = vec![file(manifest, model.manifest, model.manifest_size)];
+    let mut blobs: Vec<_> = model.blobs.iter().collect();
+    blobs.sort_by_key(|blob| blob.sha256);
+    blobs.dedup_by_key(|blob| blob.sha256);
+    files.extend(blobs.into_iter().map(|blob| {
+        file(
+            format!("blobs/sha256-{}", blob.sha256),
+            blob.sha256,
+            blob.size,
+        )
+    }));
+    PlacedModel {
+        name: model.name.clone(),
+        manifest: model.manifest,
+        files,
+    }
 }
 
 /// Where it is asked from the machine itself.

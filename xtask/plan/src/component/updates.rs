@@ -11,6 +11,14 @@ use crate::TargetTree;
 use crate::template::render;
 use crate::unit::Unit;
 
+/// How the names begin that security updates leave alone on a machine with NVIDIA's driver.
+pub(crate) const LEFT_ALONE: [&str; 4] = [
+    "nvidia-",
+    "libnvidia-",
+    "xserver-xorg-video-nvidia-",
+    "linux-",
+];
+
 pub(crate) fn wants(machine: &Machine, _: &Catalog, wanted: &mut Wanted) -> Result<()> {
     wanted.snapshot = machine.updates.snapshot.as_ref().map(ToString::to_string);
     Ok(())
@@ -34,6 +42,7 @@ pub(crate) fn lay_down(subject: &Subject<'_>, tree: &mut TargetTree) -> Result<O
         &updates.reboot.as_ref().map(ToString::to_string),
     );
     context.insert("hold_driver", &machine.driver.enabled);
+    context.insert("left_alone", &LEFT_ALONE);
     context.insert(
         "snapshot",
         &updates.snapshot.as_ref().map(ToString::to_string),

@@ -9,6 +9,7 @@ mod files;
 mod image;
 mod menu;
 mod payload;
+mod sbom;
 mod story;
 
 use serde::Serialize;
@@ -162,6 +163,11 @@ const QUESTIONS: &[Question] = &[
         "offline-list",
         "what the machine is to have without a network is on the image, and nothing else",
         payload::list,
+    ),
+    (
+        "sbom-lock",
+        "an image that carries a lock carries the list of just this lock",
+        sbom::of_the_lock,
     ),
     (
         "manifest-files",

@@ -8,6 +8,7 @@ mod common;
 mod files;
 mod menu;
 mod payload;
+mod sbom;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,7 +47,7 @@ impl Image {
             lock: Some(&lock),
         };
         let list = payload::payload(&carried);
-        let tree = lab_plan::image_tree(&subject, &base(), with(&list)).unwrap();
+        let tree = lab_plan::image_tree(&subject, &base(), with(&list, &sbom::of(&lock))).unwrap();
         let mut files: BTreeMap<_, _> = tree
             .iter()
             .map(|(path, file)| (path.to_owned(), (file.bytes.clone(), file.mode)))
@@ -199,6 +200,7 @@ fn what_is_spoilt_is_found_and_nothing_else() {
         .iter()
         .chain(files::CASES)
         .chain(payload::CASES)
+        .chain(sbom::CASES)
         .collect();
     for case in &cases {
         let mut image = whole.clone();
@@ -306,7 +308,7 @@ fn no_mutation_makes_it_panic() {
             }
         }
         let report = image.lint();
-        assert_eq!(report.findings.len(), 20);
+        assert_eq!(report.findings.len(), 21);
     }
     let deep = format!("autoinstall: {}{}", "[".repeat(20_000), "]".repeat(20_000));
     for text in [
@@ -327,10 +329,10 @@ fn no_mutation_makes_it_panic() {
     assert!(lint(&|_| None, &[]).failures().count() > 5);
 }
 
-/// That payload, and nothing else besides.
-fn with(payload: &lab_plan::Payload) -> lab_plan::Enclosed<'_> {
+/// That payload, and that list.
+fn with<'a>(payload: &'a lab_plan::Payload, inventory: &'a str) -> lab_plan::Enclosed<'a> {
     lab_plan::Enclosed {
         payload: Some(payload),
-        inventory: None,
+        inventory: Some(inventory),
     }
 }

@@ -111,8 +111,8 @@ struct Network {
     ports: Option<Ports>,
 }
 
-/// The daemon, and the containers by these names.
-pub(crate) fn look(names: &[String]) -> Result<DockerFacts, String> {
+/// The daemon, and the containers and images by these names.
+pub(crate) fn look(names: &[String], images: &[String]) -> Result<DockerFacts, String> {
     std::thread::scope(|scope| {
         let info = scope.spawn(info);
         let each: Vec<_> = names
@@ -120,12 +120,20 @@ pub(crate) fn look(names: &[String]) -> Result<DockerFacts, String> {
             .filter(|name| is_container_name(name))
             .map(|name| scope.spawn(|| container(name)))
             .collect();
+        let identities: Vec<_> = images
+            .iter()
+            .map(|name| (name.clone(), scope.spawn(|| image(name))))
+            .collect();
         let docker = daemon(&version()?, joined(info.join())?);
         let containers: Result<Vec<_>, String> =
             each.into_iter().map(|one| joined(one.join())).collect();
         Ok(DockerFacts {
             docker,
             containers: containers?.into_iter().flatten().collect(),
+            images: identities
+                .into_iter()
+                .map(|(name, one)| (name, joined(one.join()).into()))
+                .collect(),
         })
     })
 }
@@ -173,6 +181,27 @@ fn daemon(version: &str, info: Info) -> Docker {
 fn is_container_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(plain)
+}
+
+/// As registries, repositories and tags are written, so that none reads as an option.
+fn is_image_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_.-:/@".contains(c);
+    name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(plain)
+}
+
+/// The identity of an image; none where there is none of that name.
+fn image(name: &str) -> Result<Option<String>, String> {
+    if !is_image_name(name) {
+        return Err(format!("`{}` is no image's name", short(name)));
+    }
+    let words = ["image", "inspect", "--format", "{{.Id}}", name];
+    let said = docker(words).called("docker image inspect").run()?;
+    if said.status.success() {
+        return Ok(Some(short(&said.out)));
+    }
+    let gone = said.err.to_ascii_lowercase().contains("no such");
+    gone.then_some(None)
+        .ok_or_else(|| said.failure("docker image inspect"))
 }
 
 /// A container and the cards that it sees; none where it is not there.

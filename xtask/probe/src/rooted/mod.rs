@@ -18,7 +18,7 @@ use crate::part::part;
 use crate::root::Root;
 use crate::software::NOT_ASKED;
 use crate::system::sockets::listeners_with_programs;
-use crate::system::{by_path, digests};
+use crate::system::{by_path, digests, objects};
 
 /// Where the machine keeps JupyterLab's token.
 const TOKEN: &str = "/etc/lab/secrets/jupyter-token";
@@ -27,8 +27,9 @@ const TOKEN: &str = "/etc/lab/secrets/jupyter-token";
 pub(crate) fn look(root: &Root, request: &Request, deadline: Instant) -> RootFacts {
     let here = || root.clone();
     let (log, people, secret, sockets, token) = (here(), here(), here(), here(), here());
-    let (containers, port) = (request.containers.clone(), request.jupyter_port);
-    let docker = part("Docker", move || docker::look(&containers));
+    let (containers, images) = (request.containers.clone(), request.images.clone());
+    let port = request.jupyter_port;
+    let docker = part("Docker", move || docker::look(&containers, &images));
     let sshd = part("sshd's settings", sshd::settings);
     let kernel_log = part("the kernel's log", move || kernel_log::look(&log));
     let firewall = part("nftables", firewall::tables);
@@ -39,6 +40,7 @@ pub(crate) fn look(root: &Root, request: &Request, deadline: Instant) -> RootFac
     let accounts = part("the accounts", move || accounts::all(&people));
     let open_secrets = part("the secrets", move || secrets::open(&secret, 0));
     let files = digests(root, &request.files);
+    let objects = objects(root, &request.objects);
     RootFacts {
         format: FORMAT,
         sshd: sshd.by(deadline),
@@ -53,6 +55,7 @@ pub(crate) fn look(root: &Root, request: &Request, deadline: Instant) -> RootFac
             .into_iter()
             .filter(|(path, fact)| !missing(root, path, fact))
             .collect(),
+        objects: by_path(objects, deadline),
     }
 }
 

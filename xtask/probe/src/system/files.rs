@@ -1,10 +1,10 @@
-//! Digests of files.
+//! Lengths and digests of files.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::time::Instant;
 
-use lab_facts::Fact;
+use lab_facts::{Fact, Object};
 use sha2::{Digest as _, Sha256};
 
 use crate::part::{Part, part};
@@ -34,6 +34,36 @@ pub(crate) fn by_path<T>(
     parts
         .map(|(path, part)| (path, part.by(deadline)))
         .collect()
+}
+
+/// The length of each file, and its sha256 where it is not too large for that.
+pub(crate) fn objects(root: &Root, paths: &[String]) -> Vec<(String, Part<Option<Object>>)> {
+    let object_of = |path: &String| {
+        let (root, file) = (root.clone(), path.clone());
+        (
+            path.clone(),
+            part(path.clone(), move || object(&root, &file)),
+        )
+    };
+    paths.iter().map(object_of).collect()
+}
+
+fn object(root: &Root, path: &str) -> Result<Option<Object>, String> {
+    if !path.starts_with('/') {
+        return Err(format!("`{}` is not an absolute path", short(path)));
+    }
+    let data = match root.open(path) {
+        Err(error) if error.missing() => return Ok(None),
+        file => file?.metadata(),
+    };
+    let bytes = data
+        .map_err(|error| format!("reading {path}: {error}"))?
+        .len();
+    let sha256 = match bytes > MOST {
+        true => None,
+        false => Some(digest(root, path)?),
+    };
+    Ok(Some(Object { bytes, sha256 }))
 }
 
 fn digest(root: &Root, path: &str) -> Result<String, String> {

@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use lab_facts::{Fact, Kernel, Os, Request, System};
 
-pub(crate) use files::{by_path, digests};
+pub(crate) use files::{by_path, digests, objects};
 
 use crate::part::part;
 use crate::root::{Root, SMALL, Unread};

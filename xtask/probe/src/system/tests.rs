@@ -249,6 +249,25 @@ fn a_digest_is_that_of_sha256sum() {
 }
 
 #[test]
+fn an_object_is_told_by_length_and_digest() {
+    let tree = Tree::new();
+    tree.file("/a", "abc").huge("/b").folder("/c");
+    let deadline = Instant::now() + std::time::Duration::from_secs(20);
+    let paths = ["/a", "/b", "/c", "/none", "relative"].map(str::to_owned);
+    let objects = by_path(objects(&tree.root(), &paths), deadline);
+    let sum = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    let small = objects["/a"].known().unwrap().as_ref().unwrap();
+    assert_eq!((small.bytes, small.sha256.as_deref()), (3, Some(sum)));
+    // Too large to be read while somebody waits.
+    let huge = objects["/b"].known().unwrap().as_ref().unwrap();
+    assert_eq!((huge.bytes, huge.sha256.as_deref()), (1 << 30, None));
+    assert_eq!(objects["/none"], Fact::Is(None));
+    for odd in ["/c", "relative"] {
+        assert!(objects[odd].known().is_none(), "{odd}: {:?}", objects[odd]);
+    }
+}
+
+#[test]
 fn room_is_told_with_its_mount() {
     let deadline = Instant::now() + std::time::Duration::from_secs(20);
     let root = Root::new(std::path::Path::new("/"));

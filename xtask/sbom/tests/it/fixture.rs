@@ -63,10 +63,12 @@ pub(crate) fn wanted() -> Wanted {
             url: "https://models.example.org/v2/library/gemma3".into(),
             tag: "1b".into(),
             manifest: None,
+            units: vec!["ollama".into()],
         }],
         images: vec![WantedImage {
             reference: "images.example.org/jupyter/Note:2025".into(),
             digest: None,
+            units: vec!["jupyter".into(), "dcgan".into()],
         }],
         ..Wanted::default()
     }

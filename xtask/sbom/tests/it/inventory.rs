@@ -63,6 +63,7 @@ fn a_package_has_its_places_its_units_and_its_name_in_the_world() {
 fn models_and_images_are_named_by_their_manifest_and_list_their_parts() {
     let model = component("gemma3:1b");
     assert_eq!(model.sha256, Some(digest("model")));
+    assert_eq!(model.units, ["ollama"]);
     assert_eq!(model.size, Some(800 + 815_310_432 + 8432));
     assert_eq!(
         model.licence.unwrap().as_str(),
@@ -78,6 +79,7 @@ fn models_and_images_are_named_by_their_manifest_and_list_their_parts() {
     assert_eq!(urls[1], weights);
 
     let image = component("images.example.org/jupyter/Note:2025");
+    assert_eq!(image.units, ["dcgan", "jupyter"]);
     assert_eq!(
         image.size,
         Some(3_000_016_000),

@@ -30,11 +30,11 @@ fn whatever_else_is_locked_says_who_wants_it() {
         ),
         (
             "gemma3:1b",
-            "gemma3:1b is a model that the description names\n",
+            "gemma3:1b is a model that is used by\n  ollama\n",
         ),
         (
             "images.example.org/jupyter/Note:2025",
-            "images.example.org/jupyter/Note:2025 is an image that the description names\n",
+            "images.example.org/jupyter/Note:2025 is an image that is used by\n  dcgan\n  jupyter\n",
         ),
         (
             "docker",
@@ -66,6 +66,21 @@ fn what_the_lock_and_the_description_do_not_share_is_said() {
         text,
         "new is asked for by docker, but not locked yet: `cargo xtask lock`\n"
     );
+}
+
+#[test]
+fn a_model_that_is_not_locked_yet_has_its_unit() {
+    let mut more = wanted();
+    more.models[0].name = "new:1b".into();
+    more.images.clear();
+    assert_eq!(
+        why(&more, &lock(), "new:1b").unwrap(),
+        "new:1b is asked for by ollama, but not locked yet: `cargo xtask lock`\n"
+    );
+    for gone in ["gemma3:1b", "images.example.org/jupyter/Note:2025"] {
+        let text = why(&more, &lock(), gone).unwrap();
+        assert!(text.contains("nothing asks for it any more"), "{text}");
+    }
 }
 
 #[test]

@@ -88,9 +88,26 @@ impl FetchFailed {
         let frozen = |one: &ItemFailed| matches!(one.why, Why::Frozen);
         if !self.failed.is_empty() && self.failed.iter().all(frozen) {
             "  run once without --frozen, where there is a network"
+        } else if self.not_begun == 0
+            && self.stopped.is_none()
+            && self.gone().count() == self.failed.len()
+        {
+            "  running again does not help: what came in right is kept, and the rest is nowhere any more"
         } else {
             "  run again to go on: what came in right so far is kept"
         }
+    }
+
+    /// What every place said that it does not have: another try brings nothing.
+    pub fn gone(&self) -> impl Iterator<Item = &ItemFailed> {
+        let gone = |one: &&ItemFailed| match &one.why {
+            Why::Tried(tried) => {
+                let absent = |one: &Tried| matches!(one.cause, Cause::Absent(_));
+                !tried.is_empty() && tried.iter().all(absent)
+            }
+            Why::Frozen | Why::OtherSize { .. } | Why::Failed(_) => false,
+        };
+        self.failed.iter().filter(gone)
     }
 
     /// Whether any of it is cured only by changing what was asked for (exit code 1),

@@ -14,7 +14,7 @@ pub(super) static CHECKS: &[Check] = &[
         id: "machine.lock",
         effort: Effort::Quick,
         title: "the machine was made from this very machine.lock",
-        story: "`/etc/lab/release` bears the digest of the lock that the machine was last made or changed by. It is compared with the digest of the lock beside the description.",
+        story: "`/etc/lab/release` bears the digest of the lock that the machine was last made or changed by. It is compared with the digest of the lock beside the description, which must have all that the description asks for.",
         cause: "The lock moved on since (`cargo xtask lock --update`), or the machine was made without it.",
         remedy: "`cargo xtask diff --host HOST` shows what that means, `cargo xtask apply --host HOST` makes it so.",
         reference: "docs/src/how-to/lock.md",
@@ -24,7 +24,7 @@ pub(super) static CHECKS: &[Check] = &[
         id: "machine.locked-packages",
         effort: Effort::Quick,
         title: "every locked package is installed, in the locked version or a newer one where no unit holds it",
-        story: "Each package of machine.lock is looked up in dpkg's list. A package that a unit holds must have the very version; any other may have a newer one, because security updates move it on, and that is shown.",
+        story: "Each package of machine.lock is looked up in dpkg's list. A package that a unit holds must have the very version, and so must what it needs where no security update comes to it: a vendor's, or one that updates leave alone. Any other may have a newer one, because security updates move it on, and that is shown.",
         cause: "Somebody installed or removed packages by hand, or a hold was taken away and an upgrade moved one.",
         remedy: "`sudo lab retry` installs what is missing. To take the newer versions for good: `cargo xtask lock --update`, then `cargo xtask apply --host HOST`.",
         reference: "docs/src/how-to/lock.md",
@@ -34,17 +34,31 @@ pub(super) static CHECKS: &[Check] = &[
 
 fn lock(subject: &Subject<'_>, claims: &mut Claims<'_>) {
     let Some(locked) = &subject.evidence.expected.locked else {
-        return;
+        return not_locked(claims, "it was made from the lock of this description");
     };
     claims.claim("", "it was made from the lock of this description", || {
         same_lock(subject, locked)
     });
 }
 
+/// A claim that nobody can judge, for want of a lock.
+pub(super) fn not_locked(claims: &mut Claims<'_>, claim: &str) {
+    claims.claim("", claim, || {
+        Err("beside the description lies no machine.lock; `cargo xtask lock` makes one".into())
+    });
+}
+
+/// The beginning of a digest, which is enough for people.
+pub(super) fn short(digest: &str) -> &str {
+    digest.get(..16).unwrap_or(digest)
+}
+
 fn same_lock(subject: &Subject<'_>, locked: &Locked) -> Judgement {
+    if !locked.lacks.is_empty() {
+        return Ok(stale(&locked.lacks));
+    }
     let release = subject.software()?.release.get()?;
     let found = release.get("LAB_LOCK").map_or("no lock", String::as_str);
-    let short = |text: &str| text.get(..16).unwrap_or(text).to_owned();
     let seen = format!(
         "/etc/lab/release has {}, here it is {}",
         short(found),
@@ -53,9 +67,25 @@ fn same_lock(subject: &Subject<'_>, locked: &Locked) -> Judgement {
     Ok(Seen::when(found == locked.digest, seen))
 }
 
+/// A lock that was made for another description says nothing of what this one means.
+fn stale(lacks: &[String]) -> Seen {
+    let named = lacks.iter().take(5);
+    let more = lacks.len().saturating_sub(5);
+    let more = (more > 0).then(|| format!("and {more} more"));
+    let words = named.cloned().chain(more);
+    Seen::bad(format!(
+        "machine.lock does not fit the description: {}",
+        listed(words)
+    ))
+    .because("The description or the catalog changed since machine.lock was made.")
+    .way_out(
+        "`cargo xtask lock` locks what is new, then `cargo xtask apply --host HOST` makes it so.",
+    )
+}
+
 fn packages(subject: &Subject<'_>, claims: &mut Claims<'_>) {
     let Some(locked) = &subject.evidence.expected.locked else {
-        return;
+        return not_locked(claims, "all packages of machine.lock are there");
     };
     let claim = format!(
         "all {} packages of machine.lock are there",

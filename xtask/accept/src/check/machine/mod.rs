@@ -2,6 +2,7 @@
 
 mod hardware;
 mod locked;
+mod reached;
 mod record;
 mod system;
 
@@ -19,6 +20,7 @@ pub(super) static GROUP: Group = Group {
         system::CHECKS,
         record::CHECKS,
         locked::CHECKS,
+        reached::CHECKS,
     ],
 };
 

@@ -264,6 +264,16 @@ pub(super) static FAULTS: &[Fault] = &[
         &["machine.locked-packages"],
     ),
     fault(
+        "the lock was made for another description",
+        |e| {
+            let locked = e.expected.locked.as_mut().unwrap();
+            locked
+                .lacks
+                .push(text("the file mnist is not locked as it is described"));
+        },
+        &["machine.lock"],
+    ),
+    fault(
         "another list was laid down",
         |e| e.expected.manifest = "1".repeat(64),
         &["machine.manifest"],

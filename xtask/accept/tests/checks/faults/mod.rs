@@ -2,6 +2,7 @@
 
 mod board;
 mod cards;
+mod locked;
 mod programs;
 mod restarts;
 mod services;
@@ -68,6 +69,7 @@ fn bench<'b>(benches: &'b mut Benches, fault: &Fault) -> &'b Bench {
 fn table() -> impl Iterator<Item = &'static Fault> {
     [
         board::FAULTS,
+        locked::FAULTS,
         cards::FAULTS,
         programs::FAULTS,
         training::FAULTS,

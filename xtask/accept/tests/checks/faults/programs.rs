@@ -247,12 +247,18 @@ pub(super) static FAULTS: &[Fault] = &[
     fault(
         "the model is gone",
         |e| known(&mut software(e).ollama).models.clear(),
-        &["ollama.model[gemma3:1b]"],
+        &[
+            "machine.locked-models[gemma3:1b]",
+            "ollama.model[gemma3:1b]",
+        ],
     ),
     fault(
         "the tag moved",
         |e| known(&mut software(e).ollama).models[0].digest = "1".repeat(64),
-        &["ollama.model[gemma3:1b]"],
+        &[
+            "machine.locked-models[gemma3:1b]",
+            "ollama.model[gemma3:1b]",
+        ],
     ),
     fault(
         "no token came",

@@ -6,18 +6,14 @@ use std::time::Instant;
 use anyhow::{Context as _, anyhow};
 use lab_accept::gather::{self, Link, Plan, Readiness, Survey};
 use lab_accept::report::Report;
-use lab_accept::{
-    Difference, EVIDENCE_FORMAT, Evidence, Expected, ExpectedPackage, ExpectedUnit, Locked,
-    LockedPackage, Select, Subject, ask, check, judge,
-};
+use lab_accept::{Difference, EVIDENCE_FORMAT, Evidence, Select, Subject, ask, check, judge};
 use lab_lock::Lock;
 use lab_machine::{Machine, Sources};
 use lab_plan::{Overlay, Part};
 use lab_remote::{ConnectError, Target};
-use sha2::{Digest as _, Sha256};
 
 use super::screen::View;
-use super::{Arguments, Came};
+use super::{Arguments, Came, expected};
 use crate::failure::Failure;
 use crate::lab::Described;
 use crate::reach::{Connector, HostArg};
@@ -38,8 +34,10 @@ pub(super) fn prove(
     let machine = described.machine()?;
     let secrets = secrets::gather(&described, machine)?;
     let texts = described.texts();
-    let lock = locked::fitting(&described, machine)?;
-    let overlay = lab_plan::overlay(&lab::subject(machine, &secrets, &texts, lock.as_ref())?)?;
+    let lock = locked::read(&described)?;
+    // What no longer fits is for a check to say; nothing can be laid out by it.
+    let fitting = lock.as_ref().filter(|lock| expected::fits(machine, lock));
+    let overlay = lab_plan::overlay(&lab::subject(machine, &secrets, &texts, fitting)?)?;
     let host = HostArg {
         host: target.clone(),
         identity: arguments.identity.clone(),
@@ -99,7 +97,7 @@ fn evidence(
             privilege: privilege.clone(),
         })
     };
-    let expected = expected(machine, overlay, lock)?;
+    let expected = expected::expected(machine, overlay, lock)?;
     let plan = Plan {
         host: host.name(),
         request: check::asked(machine, &expected),
@@ -191,52 +189,6 @@ fn wait_until_reached(
             }
         }
     }
-}
-
-/// What follows from the description and the secrets.
-pub(crate) fn expected(
-    machine: &Machine,
-    overlay: &Overlay,
-    lock: Option<&Lock>,
-) -> Result<Expected, Failure> {
-    let unit = |unit: &lab_plan::LaidUnit| ExpectedUnit {
-        name: unit.name.clone(),
-        packages: unit
-            .packages
-            .iter()
-            .map(|one| ExpectedPackage {
-                name: one.name.clone(),
-                version: one.version.clone(),
-            })
-            .collect(),
-        held: unit.held,
-    };
-    Ok(Expected {
-        description: machine.digest(),
-        manifest: hex::encode(Sha256::digest(overlay.list())),
-        units: overlay.units.iter().map(unit).collect(),
-        locked: lock.map(|lock| locked_of(lock, overlay)).transpose()?,
-    })
-}
-
-/// What a lock names, and which of its packages a unit holds.
-fn locked_of(lock: &Lock, overlay: &Overlay) -> Result<Locked, Failure> {
-    let digest = lab_plan::digest_file(lock)?;
-    let held = |name: &str| {
-        let units = overlay.units.iter().filter(|unit| unit.held);
-        units
-            .flat_map(|unit| &unit.packages)
-            .any(|one| one.name == name)
-    };
-    let package = |one: &lab_lock::Package| LockedPackage {
-        name: one.name.clone(),
-        version: one.version.clone(),
-        held: held(&one.name),
-    };
-    Ok(Locked {
-        digest: digest.trim_end().to_owned(),
-        packages: lock.packages.iter().map(package).collect(),
-    })
 }
 
 fn differences(

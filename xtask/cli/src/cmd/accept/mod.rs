@@ -1,5 +1,6 @@
 //! `accept`: proves over SSH, against the real cards, every claim that a description makes.
 
+mod expected;
 mod host;
 mod output;
 mod screen;

@@ -93,3 +93,14 @@ fn cards_and_names_are_told_from_what_is_none() {
         assert!(!is_container_name(name), "{name}");
     }
 }
+
+#[test]
+fn an_image_s_name_is_no_option() {
+    let digest = format!("quay.io/jupyter/a@sha256:{}", "a".repeat(64));
+    for name in ["quay.io/jupyter/a:b-1", "host:5000/a", &digest] {
+        assert!(is_image_name(name), "{name}");
+    }
+    for name in ["", "-a", "--format", "a b", "a;b", "$(a)", "/a"] {
+        assert!(!is_image_name(name), "{name}");
+    }
+}
