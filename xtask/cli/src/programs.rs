@@ -74,6 +74,11 @@ pub(crate) fn all() -> Vec<Program> {
             for_what: "iso --base stand-in",
         })
         .collect();
+    programs.extend(lab_standin::live_requirements().iter().map(|one| Program {
+        need: one.need,
+        package: one.package,
+        for_what: "rehearse --base stand-in",
+    }));
     let tests = lab_plan::TEST_PACKAGES
         .iter()
         .map(|(program, package)| (program, package, "test --tier unit"));

@@ -28,7 +28,8 @@ use programs::TestProgram;
 pub(crate) struct Arguments {
     /// Which tests: `unit` (rules, rendering, image; some minutes), `dcgan` (the
     /// training program, in Python), `container` (real systemd, cloud-init and
-    /// netplan in containers), `vm` (images booted in QEMU).
+    /// netplan in containers), `vm` (images booted in QEMU, and what goes wrong at a
+    /// machine).
     #[arg(long, default_value = "all")]
     tier: Tier,
     /// Install nothing: what lacks a program is not run.
@@ -116,7 +117,7 @@ fn suites(all: &[TestProgram]) -> Vec<Suite<'_>> {
             !one.is_in("tests/container") && !one.is_in("tests/system") && !boots(one)
         }),
         suite(Tier::Unit, "image", false, |one| {
-            one.is_in("tests/system") && one.name != "vm"
+            one.is_in("tests/system") && !boots(one)
         }),
         suite(Tier::Container, "container", false, |one| {
             one.is_in("tests/container")
@@ -128,7 +129,7 @@ fn suites(all: &[TestProgram]) -> Vec<Suite<'_>> {
 /// Whether a program starts virtual machines: whole images, or a kernel that has the USB
 /// sticks and the failing disks that this computer's may lack.
 fn boots(program: &TestProgram) -> bool {
-    (program.is_in("tests/system") && program.name == "vm")
+    (program.is_in("tests/system") && ["vm", "traps"].contains(&program.name.as_str()))
         || (program.is_in("xtask/stick") && program.name == "real")
 }
 

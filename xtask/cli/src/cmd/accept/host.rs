@@ -99,7 +99,7 @@ fn evidence(
     };
     let expected = expected::expected(machine, overlay, lock)?;
     let plan = Plan {
-        host: host.name(),
+        host: arguments.called.clone().unwrap_or_else(|| host.name()),
         request: check::asked(machine, &expected),
         expected,
         description: texts,

@@ -61,6 +61,9 @@ pub(crate) struct Arguments {
     /// How the report is printed.
     #[arg(long, value_name = "FORM", default_value = "text")]
     format: Format,
+    /// How reports call the machine: a rehearsal says that it is one.
+    #[arg(long, hide = true, value_name = "NAME")]
+    called: Option<String>,
     /// Judge the evidence that `--report` kept in this folder, without any machine.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["host", "workloads", "disruptive", "wait", "identity"])]
     replay: Option<PathBuf>,

@@ -36,15 +36,15 @@ pub(super) struct Image {
 
 impl Image {
     /// A command of this program, in the world of this image.
-    pub(super) fn command(&self, words: &[&str]) -> Result<Command, Failure> {
-        let mut command = Command::new(this_program()?);
+    pub(super) fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(this_program());
         command
             .args(words)
             .arg("--machine")
             .arg(&self.machine)
             .stdin(Stdio::null());
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        Ok(command)
+        command
     }
 
     /// Its name and sha256.
@@ -62,7 +62,7 @@ pub(super) fn make(
 ) -> Result<Image, Failure> {
     let path = folder.join(format!("{}.iso", machine.identity.name));
     if arguments.base.as_deref() == Some("stand-in") {
-        return on_stand_in(described, machine, path);
+        return on_stand_in(described, machine, path, folder);
     }
     let image = Image {
         path,
@@ -81,7 +81,7 @@ pub(super) fn make(
     if arguments.offline {
         words.push("--offline");
     }
-    succeed(&mut image.command(&words)?, "iso")?;
+    succeed(&mut image.command(&words), "iso", folder)?;
     Ok(image)
 }
 
@@ -90,6 +90,7 @@ fn on_stand_in(
     described: &Described,
     machine: &Machine,
     path: PathBuf,
+    folder: &Path,
 ) -> Result<Image, Failure> {
     let programs = programs()?;
     let base = live_base(program(&programs, INSTALLER)?)?;
@@ -120,12 +121,12 @@ fn on_stand_in(
     let record = world.join("made-for");
     if fs::read_to_string(&record).is_ok_and(|text| text == made_for) {
         let words: Vec<&str> = words.into_iter().chain(["--frozen"]).collect();
-        succeed(&mut image.command(&words)?, "iso")?;
+        succeed(&mut image.command(&words), "iso", folder)?;
         return Ok(image);
     }
     ui::step("making what the vendors' servers would give, and locking it (some minutes, once)");
     begin_anew(&world, &image)?;
-    let inner = image.command(&words)?;
+    let inner = image.command(&words);
     let mut outer = Command::new(program(&programs, WORLD)?);
     outer.arg(&world).arg(inner.get_program()).args(inner.get_args());
     // The catalog's folder is filled by the world itself.
@@ -133,7 +134,7 @@ fn on_stand_in(
         .env("LAB_CACHE_DIR", world.join("cache"))
         .env("LAB_PROGRAMS_ONLY", "1")
         .stdin(Stdio::null());
-    succeed(&mut outer, "iso")?;
+    succeed(&mut outer, "iso", folder)?;
     fs::write(&record, made_for).with_context(|| format!("writing {}", record.display()))?;
     Ok(image)
 }
@@ -236,8 +237,10 @@ fn program<'a>(all: &'a BTreeMap<String, PathBuf>, name: &str) -> Result<&'a Pat
     Ok(found.with_context(|| format!("cargo built no program {name}"))?)
 }
 
-fn this_program() -> Result<PathBuf, Failure> {
-    Ok(std::env::current_exe().context("asking for this program's own path")?)
+/// This program, also where cargo has put another in its place meanwhile: the builds that a
+/// rehearsal starts are of all the workspace, whose features are not those of one package.
+fn this_program() -> PathBuf {
+    PathBuf::from(format!("/proc/{}/exe", std::process::id()))
 }
 
 fn utf8(path: &Path) -> Result<&str, Failure> {
@@ -245,9 +248,15 @@ fn utf8(path: &Path) -> Result<&str, Failure> {
     Ok(text.with_context(|| format!("{} is no UTF-8", path.display()))?)
 }
 
-/// Runs a command that has said itself what is wrong when it fails.
-fn succeed(command: &mut Command, name: &str) -> Result<(), Failure> {
-    let status = command.status().with_context(|| format!("running {name}"))?;
+/// Runs a command that says itself what is wrong when it fails. What it says besides, of
+/// the image and of what to do with it, is kept in the folder.
+fn succeed(command: &mut Command, name: &str, folder: &Path) -> Result<(), Failure> {
+    let log = folder.join(format!("{name}.log"));
+    let said = fs::File::create(&log).with_context(|| format!("making {}", log.display()))?;
+    let status = command
+        .stdout(said)
+        .status()
+        .with_context(|| format!("running {name}"))?;
     match status.code() {
         Some(0) => Ok(()),
         Some(1) => Err(Failure::Said),
