@@ -11,12 +11,13 @@ use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use lab_facts::{FORMAT, Facts, RootFacts, Worked, Workload};
+use lab_facts::{FORMAT, Fact, Facts, RootFacts, Worked, Workload};
 use running::{Bin, ask, is_alive, probe};
 
 #[test]
 fn it_answers_with_facts_of_this_machine() {
-    let output = ask("facts", "{\"format\":1,\"spaces\":[\"/\"]}");
+    let request = format!("{{\"format\":{FORMAT},\"spaces\":[\"/\"]}}");
+    let output = ask("facts", &request);
     assert!(output.status.success());
     let facts: Facts = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(facts.format, FORMAT);
@@ -32,12 +33,23 @@ fn it_answers_with_facts_of_this_machine() {
 
 #[test]
 fn it_answers_with_what_root_sees() {
-    let request = "{\"format\":1,\"files\":[\"/etc/hostname\",\"/no/such/file\"]}";
-    let output = ask("root-facts", request);
+    let request = format!(
+        "{{\"format\":{FORMAT},\"files\":[\"/etc/hostname\",\"/no/such/file\"],\
+         \"objects\":[\"/etc/hostname\",\"/no/such/file\"]}}"
+    );
+    let output = ask("root-facts", &request);
     assert!(output.status.success());
     let facts: RootFacts = serde_json::from_slice(&output.stdout).unwrap();
     assert!(!facts.files.contains_key("/no/such/file"));
     assert!(facts.files["/etc/hostname"].known().is_some());
+    let object = facts.objects["/etc/hostname"].known().unwrap().clone();
+    let (there, length) = (
+        object.unwrap(),
+        std::fs::metadata("/etc/hostname").unwrap().len(),
+    );
+    assert_eq!(there.bytes, length);
+    assert_eq!(there.sha256.as_ref(), facts.files["/etc/hostname"].known());
+    assert_eq!(facts.objects["/no/such/file"], Fact::Is(None));
     assert!(
         facts
             .jupyter_with_token
@@ -271,7 +283,7 @@ fn services_are_asked_over_http() {
     let dcgan = serve(|_| elsewhere.to_owned());
     let exporter = serve(|_| page(&"x".repeat(100_000)));
     let request = format!(
-        "{{\"format\":1,\"ollama\":\"127.0.0.1:{ollama}\",\"jupyter_port\":{jupyter},\
+        "{{\"format\":{FORMAT},\"ollama\":\"127.0.0.1:{ollama}\",\"jupyter_port\":{jupyter},\
          \"dcgan_port\":{dcgan},\"exporter_port\":{exporter}}}"
     );
     let facts: Facts = serde_json::from_slice(&ask("facts", &request).stdout).unwrap();

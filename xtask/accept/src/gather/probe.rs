@@ -147,7 +147,7 @@ fn own_address(words: &str) -> Option<SocketAddr> {
     Some(SocketAddr::new(address.to_canonical(), port.parse().ok()?))
 }
 
-/// Whether it says that it answers in our format: `lab-probe 0.1.0 format 1`.
+/// Whether it says that it answers in our format: `lab-probe 0.1.0 format 2`.
 fn speaks(version: &str) -> bool {
     let words: Vec<&str> = version.split_whitespace().collect();
     matches!(words.as_slice(), ["lab-probe", _, "format", format] if *format == FORMAT.to_string())
