@@ -39,7 +39,9 @@ pub struct Image {
 }
 
 /// What tells a file from the one it becomes. A write sets the time of modification before
-/// the bytes change, and a rename over it the time of its last change (inode(7)).
+/// the bytes change, and a rename over it the time of its last change (inode(7)). Times move by
+/// the kernel's tick, some milliseconds: a write in the one in which the image was finished and
+/// opened is not told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Seen {
     place: (u64, u64),
