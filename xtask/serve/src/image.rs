@@ -189,7 +189,7 @@ mod tests {
                 .open(path)
                 .unwrap()
                 .write_all_at(b"x", 9)
-                .unwrap()
+                .unwrap();
         };
         let cut: fn(&Path) = |path| {
             File::options()
@@ -197,7 +197,7 @@ mod tests {
                 .open(path)
                 .unwrap()
                 .set_len(9)
-                .unwrap()
+                .unwrap();
         };
         let replace: fn(&Path) = |path| {
             fs::write(path.with_extension("new"), [7; 4096]).unwrap();

@@ -91,6 +91,6 @@ fn an_image_that_another_takes_the_place_of() {
 #[test]
 fn an_image_that_is_removed() {
     changed_by("an_image_that_is_removed", |path| {
-        fs::remove_file(path).unwrap()
+        fs::remove_file(path).unwrap();
     });
 }
