@@ -20,6 +20,7 @@ pub(crate) mod render;
 pub(crate) mod report;
 pub(crate) mod sbom;
 pub(crate) mod seed;
+pub(crate) mod serve;
 pub(crate) mod test;
 pub(crate) mod tunnel;
 pub(crate) mod usb;

@@ -167,6 +167,13 @@ pub(crate) fn machine_names() -> Result<Vec<String>, Failure> {
     machines(&workspace()?.join("images"))
 }
 
+/// Where `iso` writes the image of a machine.
+pub(crate) fn built_image(argument: &MachineArg) -> Result<PathBuf, Failure> {
+    let described = describe(argument)?;
+    let name = described.machine()?.identity.name.to_string();
+    Ok(workspace()?.join("target/iso").join(format!("{name}.iso")))
+}
+
 /// The store of everything that locks name.
 pub(crate) fn store() -> Result<lab_supply::store::Store, Failure> {
     Ok(lab_supply::store::Store::open(&cache()?)?)

@@ -26,6 +26,7 @@ const IMAGE: &[(&str, &str)] = &[
     ("isoinfo", "genisoimage"),
     ("sgdisk", "gdisk"),
     ("mdir", "mtools"),
+    ("curl", "curl"),
     ("nginx", "nginx"),
     ("gpg", "gnupg"),
 ];
@@ -118,6 +119,11 @@ pub(crate) fn all() -> Vec<Program> {
     programs.push(Program {
         need: Need::File("/usr/share/OVMF/OVMF_CODE_4M.fd"),
         package: "ovmf",
+        for_what: "test --tier vm",
+    });
+    programs.push(Program {
+        need: Need::File("/usr/lib/ipxe/qemu/efi-virtio.rom"),
+        package: "ipxe-qemu",
         for_what: "test --tier vm",
     });
     programs.push(Program {

@@ -2,12 +2,13 @@
 //!
 //! `standin` boots the stand-in base bare and composed, `foreign` images that others made
 //! and Debian packages carry, `menu` the image of images/gpu-server before disks in
-//! different states.
+//! different states, `network` the same image as iPXE starts it from a server.
 //! libtest runs as many guests at once as there are processors.
 
 mod foreign;
 mod gpu_server;
 mod menu;
+mod network;
 mod standin;
 
 use std::time::Duration;

@@ -90,13 +90,7 @@ pub(crate) fn run(arguments: &Arguments) -> Done {
 fn image(arguments: &Arguments) -> Result<Image, Failure> {
     let path = match &arguments.image {
         Some(path) => path.clone(),
-        None => {
-            let described = lab::describe(&arguments.machine)?;
-            let name = described.machine()?.identity.name.to_string();
-            lab::workspace()?
-                .join("target/iso")
-                .join(format!("{name}.iso"))
-        }
+        None => lab::built_image(&arguments.machine)?,
     };
     let size = match std::fs::metadata(&path) {
         Ok(found) if found.is_file() && found.len() > 0 => found.len(),
