@@ -54,7 +54,10 @@ pub(crate) fn archives_by(
         &ubuntu,
     );
     let debian = keys(shell, rings, debian)?;
-    ensure!(!debian.is_empty(), "Debian's archive has no key here: install debian-archive-keyring");
+    ensure!(
+        !debian.is_empty(),
+        "Debian's archive has no key here: install debian-archive-keyring"
+    );
     text += &archive(
         "debian",
         "http://deb.debian.org/debian",
@@ -128,7 +131,9 @@ pub fn keys_of(guest: &Guest, file: &str) -> Result<Vec<(String, Vec<u8>)>> {
         Ok((fingerprint, bytes))
     };
     keys(&|script| guest.ok(script), Path::new(RINGS), file)?
-        .into_iter().map(bytes).collect()
+        .into_iter()
+        .map(bytes)
+        .collect()
 }
 
 /// The lab's files of an image, in a folder.

@@ -32,7 +32,9 @@ fn main() -> Result<()> {
             }
             other => match other.strip_prefix("fill=").map(str::parse) {
                 Some(Ok(bytes)) => options.fill = bytes,
-                _ => bail!("`{other}` is none of no-joliet, no-hwe, oversize, fill=BYTES, live=PROGRAM"),
+                _ => bail!(
+                    "`{other}` is none of no-joliet, no-hwe, oversize, fill=BYTES, live=PROGRAM"
+                ),
             },
         }
     }

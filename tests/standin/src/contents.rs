@@ -7,10 +7,10 @@ use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
 use crate::boot::{GRUB_BIOS, efi_programs, eltorito};
+use crate::live::Base;
 use crate::packages::Inputs;
 use crate::program::Workplace;
 use crate::tree::{Source, Tree};
-use crate::live::Base;
 use crate::{DISK_INFO, Live, Options, initrd, kernel, menu};
 
 /// Marks both `/.disk/casper-uuid-generic` and the initrd, which casper compares.

@@ -34,7 +34,11 @@ impl Contents<'_> {
             fs::read(&busybox).with_context(|| format!("reading {}", busybox.display()))?;
         let mut archive = Archive::default();
         let folders = ["bin", "conf", "dev", "medium", "modules", "proc", "sys"];
-        let more: &[&str] = if self.live { &["layers", "root", "run"] } else { &[] };
+        let more: &[&str] = if self.live {
+            &["layers", "root", "run"]
+        } else {
+            &[]
+        };
         for folder in folders.iter().chain(more) {
             archive.entry(folder, FOLDER, &[]);
         }

@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
+use crate::Live;
 use crate::contents::LAYERS;
 use crate::program::{Workplace, constant_shell, run, words};
 use crate::tree::{Source, Tree};
-use crate::Live;
 
 /// Raise it when a hook changes and the lists do not show it.
 const RECIPE: &str = "live recipe 2";
@@ -85,7 +85,8 @@ const LEFT_OUT: &[&str] = &[
 
 /// What finds a virtual machine's root. All modules that might find one somewhere would make
 /// an initial RAM disk ten times as large, which an emulated processor packs and unpacks.
-const BOOT_MODULES: &str = "ahci sd_mod nvme virtio_blk virtio_pci ext4 dm_mod dm_crypt xts aesni_intel";
+const BOOT_MODULES: &str =
+    "ahci sd_mod nvme virtio_blk virtio_pci ext4 dm_mod dm_crypt xts aesni_intel";
 
 /// The kernel of the list, under the name that Ubuntu's installer asks for.
 const KERNEL_PACKAGE: &str = "Package: linux-generic\nVersion: 6.8.0-0\nArchitecture: all\n\
@@ -103,7 +104,9 @@ pub(crate) struct Base {
 impl Base {
     /// The one in the cache, else a new one.
     pub(crate) fn ready(cache_dir: &Path) -> Result<Self> {
-        let recipe = format!("{RECIPE}\n{PACKAGES:?}\n{LEFT_OUT:?}\n{BOOT_MODULES}\n{KERNEL_PACKAGE}\n{COMPRESSION:?}");
+        let recipe = format!(
+            "{RECIPE}\n{PACKAGES:?}\n{LEFT_OUT:?}\n{BOOT_MODULES}\n{KERNEL_PACKAGE}\n{COMPRESSION:?}"
+        );
         let digest = hex::encode(Sha256::digest(recipe));
         let short = digest.get(..16).unwrap_or(&digest);
         let folder = cache_dir.join(format!("live-{short}"));
@@ -178,7 +181,10 @@ fn make(cache_dir: &Path, target: &Path) -> Result<()> {
             "chroot \"$1\" dpkg-query -W -f '${{Package}}\\t${{Version}}\\n' >'{}'",
             place("manifest").display()
         ),
-        format!("cp \"$1\"/var/lib/dpkg/status '{}'", place("status").display()),
+        format!(
+            "cp \"$1\"/var/lib/dpkg/status '{}'",
+            place("status").display()
+        ),
     ] {
         arguments.push(format!("--customize-hook={hook}"));
     }
@@ -244,7 +250,12 @@ fn kernel_package(work: &Path) -> Result<PathBuf> {
         &constant_shell()?,
         "making the package linux-generic",
         "dpkg-deb",
-        &words!["--root-owner-group", "--build", folder.display(), package.display()],
+        &words![
+            "--root-owner-group",
+            "--build",
+            folder.display(),
+            package.display()
+        ],
     )?;
     Ok(package)
 }
@@ -277,7 +288,10 @@ fn installer(live: &Live, work: &Workplace) -> Result<PathBuf> {
         .with_context(|| format!("copying {}", live.installer.display()))?;
     let units = folder.join("etc/systemd/system");
     write(&units.join("lab-installer.service"), UNIT)?;
-    link("../lab-installer.service", &units.join("cloud-init.target.wants/lab-installer.service"))?;
+    link(
+        "../lab-installer.service",
+        &units.join("cloud-init.target.wants/lab-installer.service"),
+    )?;
     for name in MASKED {
         link("/dev/null", &units.join(name))?;
     }
@@ -305,10 +319,7 @@ const UNIT: &str = "[Unit]\nDescription=Stand-in for Ubuntu's installer\nAfter=c
 
 fn generic(work: &Workplace) -> Result<PathBuf> {
     let folder = work.file("generic");
-    write(
-        &folder.join("usr/share/lab-standin/flavour"),
-        "generic\n",
-    )?;
+    write(&folder.join("usr/share/lab-standin/flavour"), "generic\n")?;
     Ok(folder)
 }
 

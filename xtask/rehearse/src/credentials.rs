@@ -83,7 +83,10 @@ impl Said {
             (format!("systemd.extra-unit.{CONSOLE_UNIT}"), CONSOLE),
             ("systemd.unit-dropin.sysinit.target".to_owned(), DROPIN),
         ] {
-            let line = format!("io.systemd.credential.binary:{name}={}", BASE64.encode(text));
+            let line = format!(
+                "io.systemd.credential.binary:{name}={}",
+                BASE64.encode(text)
+            );
             let place = write(folder, &name, &line)?;
             all.push("-smbios".to_owned());
             all.push(format!("type=11,path={}", comma(&place)));

@@ -78,7 +78,9 @@ impl Disk {
                 "ide-hd,drive={id},bus=ide.{number},model={model},serial={serial},bootindex={boot}"
             )),
             Bus::Nvme => {
-                device(format!("nvme,id=nvme{number},serial={serial},bootindex={boot}"));
+                device(format!(
+                    "nvme,id=nvme{number},serial={serial},bootindex={boot}"
+                ));
                 device(format!(
                     "nvme-ns,drive={id},bus=nvme{number},logical_block_size={0},physical_block_size={0}",
                     self.sector

@@ -155,14 +155,19 @@ impl Look {
                 sleep(PICTURE_EVERY);
                 self.pictured = None;
                 self.look(running, off)?;
-                return Ok(Outcome::Stopped(stopped(&running.console().text()).unwrap_or(why)));
+                return Ok(Outcome::Stopped(
+                    stopped(&running.console().text()).unwrap_or(why),
+                ));
             }
             if stage.ends.are_there(&console, off) {
                 self.look(running, off)?;
                 return Ok(Outcome::Reached);
             }
             if off && stage.ends != Ends::Off {
-                let why = format!("it switched itself off; its last words:\n{}", tail(&console));
+                let why = format!(
+                    "it switched itself off; its last words:\n{}",
+                    tail(&console)
+                );
                 return Ok(Outcome::Stopped(why));
             }
             self.listen(&console, watch);
@@ -172,7 +177,10 @@ impl Look {
                 let _ = running.monitor().press("ret");
             }
             if let Some(why) = self.too_long(begin, patience) {
-                return Ok(Outcome::Hung(format!("{why}; its last words:\n{}", tail(&console))));
+                return Ok(Outcome::Hung(format!(
+                    "{why}; its last words:\n{}",
+                    tail(&console)
+                )));
             }
             sleep(EVERY);
         }
@@ -193,7 +201,9 @@ impl Look {
 
     /// Takes a picture, now and then; the last one is kept where the machine is off.
     fn look(&mut self, running: &mut Running, off: bool) -> Result<()> {
-        let due = self.pictured.is_none_or(|last| last.elapsed() > PICTURE_EVERY);
+        let due = self
+            .pictured
+            .is_none_or(|last| last.elapsed() > PICTURE_EVERY);
         if off || !due {
             return Ok(());
         }
@@ -214,7 +224,9 @@ impl Look {
     fn too_long(&self, begin: Instant, patience: Patience) -> Option<String> {
         if self.changed.elapsed() > patience.silence {
             let seconds = patience.silence.as_secs();
-            return Some(format!("nothing changed for {seconds} s, neither words nor screen"));
+            return Some(format!(
+                "nothing changed for {seconds} s, neither words nor screen"
+            ));
         }
         let whole = begin.elapsed() > patience.stage;
         whole.then(|| format!("it took longer than {} s", patience.stage.as_secs()))
@@ -257,7 +269,10 @@ fn steadiest(all: &[Vec<u8>]) -> Option<&Vec<u8>> {
 
 /// The last lines.
 fn tail(console: &str) -> String {
-    let lines: Vec<&str> = console.lines().filter(|line| !line.trim().is_empty()).collect();
+    let lines: Vec<&str> = console
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
     let from = lines.len().saturating_sub(30);
     lines.get(from..).unwrap_or_default().join("\n")
 }

@@ -59,12 +59,7 @@ impl Hardware {
     /// # Errors
     ///
     /// When the folder cannot be made.
-    pub fn of(
-        machine: &Machine,
-        firmware: Firmware,
-        folder: &Path,
-        ssh_port: u16,
-    ) -> Result<Self> {
+    pub fn of(machine: &Machine, firmware: Firmware, folder: &Path, ssh_port: u16) -> Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
         let text = |value: Option<String>, other: &str| value.unwrap_or_else(|| other.to_owned());
         let identity = &machine.identity;
@@ -73,7 +68,10 @@ impl Hardware {
             firmware,
             accelerator: Accelerator::here(),
             vendor: text(identity.vendor.as_ref().map(ToString::to_string), "Lab"),
-            product: text(identity.product.as_ref().map(ToString::to_string), "Virtual"),
+            product: text(
+                identity.product.as_ref().map(ToString::to_string),
+                "Virtual",
+            ),
             disks: vec![Disk::of(machine, &folder.join("disk.raw"))],
             stick: None,
             more_sticks: Vec::new(),

@@ -44,7 +44,9 @@ impl Running {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .with_context(|| format!("starting {QEMU}: install the Debian package qemu-system-x86"))?;
+            .with_context(|| {
+                format!("starting {QEMU}: install the Debian package qemu-system-x86")
+            })?;
         let serial = process.stdout.take().context("QEMU's standard output")?;
         let console = Console::follow(Kept::new(serial, log));
         let complaints = Console::follow(process.stderr.take().context("QEMU's standard error")?);
@@ -161,4 +163,3 @@ pub fn qemu_version() -> Option<String> {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     text.lines().next().map(str::to_owned)
 }
-

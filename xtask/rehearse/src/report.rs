@@ -107,11 +107,17 @@ impl Report {
 
     fn facts(&self, page: &mut String) {
         let mut facts = vec![
-            ("image", format!("{}, sha256 {}", self.image.0, self.image.1)),
+            (
+                "image",
+                format!("{}, sha256 {}", self.image.0, self.image.1),
+            ),
             ("base", self.base.clone()),
             ("firmware", self.firmware.clone()),
             ("run by", format!("{}, {}", self.qemu, self.accelerator)),
-            ("network", if self.online { "yes" } else { "none" }.to_owned()),
+            (
+                "network",
+                if self.online { "yes" } else { "none" }.to_owned(),
+            ),
             ("took", format!("{:.0} s", self.seconds())),
         ];
         for sentence in &self.stands_in {
@@ -125,7 +131,11 @@ impl Report {
     }
 
     fn stages_of(&self, page: &mut String, folder: &Path) {
-        let longest = self.stages.iter().map(|told| told.seconds).fold(1.0, f64::max);
+        let longest = self
+            .stages
+            .iter()
+            .map(|told| told.seconds)
+            .fold(1.0, f64::max);
         page.push_str("<ol>");
         for told in &self.stages {
             let (class, why) = match &told.outcome {
@@ -143,7 +153,10 @@ impl Report {
             if let Some(why) = why {
                 let _ = write!(page, "<pre>{}</pre>", escaped(why));
             }
-            let picture = told.picture.as_ref().and_then(|name| fs::read(folder.join(name)).ok());
+            let picture = told
+                .picture
+                .as_ref()
+                .and_then(|name| fs::read(folder.join(name)).ok());
             if let Some(bytes) = picture {
                 let _ = write!(
                     page,
@@ -205,7 +218,9 @@ fn whole(folder: &Path, name: &str, text: &str) -> Result<()> {
     let doing = || format!("writing {}", place.display());
     let mut file = tempfile::NamedTempFile::new_in(folder).with_context(doing)?;
     file.write_all(text.as_bytes()).with_context(doing)?;
-    file.persist(&place).map_err(|error| error.error).with_context(doing)?;
+    file.persist(&place)
+        .map_err(|error| error.error)
+        .with_context(doing)?;
     Ok(())
 }
 

@@ -98,11 +98,23 @@ pub const FIRST_BOOT: &[Stage] = &[
 
 /// What a machine says that will not go on.
 const STOPS: &[(&str, &str)] = &[
-    ("IS NOT INSTALLED HERE", "the guard stopped the installation"),
-    ("lab guard: nothing was written", "the guard stopped the installation"),
-    ("An error occurred. Press enter", "the installer stopped with an error"),
+    (
+        "IS NOT INSTALLED HERE",
+        "the guard stopped the installation",
+    ),
+    (
+        "lab guard: nothing was written",
+        "the guard stopped the installation",
+    ),
+    (
+        "An error occurred. Press enter",
+        "the installer stopped with an error",
+    ),
     ("Kernel panic", "the kernel stopped"),
-    ("You are in emergency mode", "systemd ended in its emergency mode"),
+    (
+        "You are in emergency mode",
+        "systemd ended in its emergency mode",
+    ),
 ];
 
 /// Why a machine will not go on, where its serial port says so: what stopped it, and the
@@ -133,7 +145,8 @@ mod tests {
 
     #[test]
     fn a_machine_that_stopped_says_why() {
-        let console = "one\ntwo\n| THE LAB gpu-server IS NOT INSTALLED HERE: 1 thing\n| 1. found: x\n";
+        let console =
+            "one\ntwo\n| THE LAB gpu-server IS NOT INSTALLED HERE: 1 thing\n| 1. found: x\n";
         let said = stopped(console).unwrap();
         assert!(said.starts_with("the guard stopped"), "{said}");
         assert!(said.contains("found: x"), "{said}");
@@ -142,7 +155,11 @@ mod tests {
 
     #[test]
     fn the_stages_are_told_apart_by_their_words() {
-        let mut words: Vec<_> = INSTALLATION.iter().chain(FIRST_BOOT).map(|one| one.id).collect();
+        let mut words: Vec<_> = INSTALLATION
+            .iter()
+            .chain(FIRST_BOOT)
+            .map(|one| one.id)
+            .collect();
         let all = words.len();
         words.sort_unstable();
         words.dedup();

@@ -39,7 +39,11 @@ fn the_file_of_cards_is_one_that_the_mock_library_reads() {
             "NVIDIA GeForce GTX 1050 Ti"
         ]
     );
-    let memory: Vec<_> = read.cards.iter().map(|card| card.memory_total_mib).collect();
+    let memory: Vec<_> = read
+        .cards
+        .iter()
+        .map(|card| card.memory_total_mib)
+        .collect();
     assert_eq!(memory, [2048, 4096, 4096]);
     let mut uuids: Vec<_> = read.cards.iter().map(|card| card.uuid.clone()).collect();
     uuids.dedup();
@@ -65,14 +69,20 @@ fn it_says_what_the_description_says() {
 #[test]
 fn a_fixed_address_is_the_one_that_ssh_is_led_to() {
     let network = "[network]\nmac = \"a0:8c:fd:01:02:03\"\naddress = \"192.168.7.9/24\"\ngateway = \"192.168.7.1\"\ndns = [\"192.168.7.1\"]\n\n[ubuntu]";
-    let all = arguments(&described(&[("[ubuntu]", network)])).unwrap().join(" ");
+    let all = arguments(&described(&[("[ubuntu]", network)]))
+        .unwrap()
+        .join(" ");
     assert!(all.contains("net=192.168.7.9/24,host=192.168.7.1"), "{all}");
     assert!(all.contains("2222-192.168.7.9:22"), "{all}");
 }
 
 #[test]
 fn a_card_where_no_virtual_machine_has_a_slot_is_named() {
-    for (slot, word) in [("0000:00:02.0", "bus 0"), ("0000:82:00.0", "bus 130"), ("0000:02:01.0", "device 00")] {
+    for (slot, word) in [
+        ("0000:00:02.0", "bus 0"),
+        ("0000:82:00.0", "bus 130"),
+        ("0000:02:01.0", "device 00"),
+    ] {
         let machine = described(&[("0000:02:00.0", slot)]);
         let error = arguments(&machine).unwrap_err().to_string();
         assert!(error.contains(word), "{slot}: {error}");

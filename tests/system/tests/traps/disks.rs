@@ -48,7 +48,8 @@ fn secure_boot_and_luks() -> Result<()> {
         "the passphrase is on the console"
     );
     ensure!(
-        installed.to_lowercase().contains("secure boot enabled") || installed.contains("Kernel is locked down"),
+        installed.to_lowercase().contains("secure boot enabled")
+            || installed.contains("Kernel is locked down"),
         "Secure Boot was not on"
     );
     drop(running);

@@ -73,8 +73,12 @@ impl Trial {
         let machine = described(changes)?;
         let image = folder.path().join("stick.iso");
         make(&base, &machine, &image)?;
-        let mut hardware =
-            Hardware::of(&machine.machine, firmware, &folder.path().join("vm"), free_port()?)?;
+        let mut hardware = Hardware::of(
+            &machine.machine,
+            firmware,
+            &folder.path().join("vm"),
+            free_port()?,
+        )?;
         hardware.stick = Some(image);
         Ok(Some(Self {
             hardware,
@@ -125,10 +129,16 @@ impl Trial {
         let last = told.last().context("no stage began")?;
         match &last.outcome {
             Outcome::Stopped(why) if why.contains(words) => {}
-            other => bail!("wanted to be stopped by `{words}`, and {}: {other:?}", last.title),
+            other => bail!(
+                "wanted to be stopped by `{words}`, and {}: {other:?}",
+                last.title
+            ),
         }
         let after = written(&self.hardware.disks)?;
-        ensure!(before == after, "disks were written: {before:?}, then {after:?}");
+        ensure!(
+            before == after,
+            "disks were written: {before:?}, then {after:?}"
+        );
         Ok(())
     }
 }
@@ -141,7 +151,12 @@ pub(crate) fn up_to_ssh() -> &'static [Stage] {
 /// All of them, and as they should.
 pub(crate) fn reached(told: &[Told], wanted: usize) -> Result<()> {
     for one in told {
-        ensure!(one.outcome == Outcome::Reached, "{}: {:?}", one.title, one.outcome);
+        ensure!(
+            one.outcome == Outcome::Reached,
+            "{}: {:?}",
+            one.title,
+            one.outcome
+        );
         println!("  {:>5.1} s  {}", one.seconds, one.title);
     }
     ensure!(told.len() == wanted, "{} of {wanted} stages", told.len());
@@ -184,7 +199,16 @@ fn live(test: &str) -> Result<Option<PathBuf>> {
     match made {
         Ok(Some(path)) => Ok(Some(path.clone())),
         // What is missing is said for each test.
-        Ok(None) => base(test, &Options { live: Some(Live { installer: PathBuf::new(), world: None }), ..Options::default() }),
+        Ok(None) => base(
+            test,
+            &Options {
+                live: Some(Live {
+                    installer: PathBuf::new(),
+                    world: None,
+                }),
+                ..Options::default()
+            },
+        ),
         Err(error) => Err(anyhow!("making the live stand-in: {error}")),
     }
 }
@@ -205,8 +229,11 @@ fn installer() -> Result<PathBuf> {
     let messages = text
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let mut programs = messages.filter_map(|one| one.get("executable")?.as_str().map(PathBuf::from));
-    programs.next().context("cargo named no program lab-installer")
+    let mut programs =
+        messages.filter_map(|one| one.get("executable")?.as_str().map(PathBuf::from));
+    programs
+        .next()
+        .context("cargo named no program lab-installer")
 }
 
 /// A machine, and the text that describes it.

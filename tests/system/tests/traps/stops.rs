@@ -6,7 +6,10 @@ use lab_rehearse::Firmware;
 use crate::stage::Trial;
 
 /// The description with the disk's serial number.
-const SERIAL: &[(&str, &str)] = &[("size_gb = 250", "serial = \"S6PENL0T512345X\"\nsize_gb = 250")];
+const SERIAL: &[(&str, &str)] = &[(
+    "size_gb = 250",
+    "serial = \"S6PENL0T512345X\"\nsize_gb = 250",
+)];
 
 #[test]
 fn wrong_machine() -> Result<()> {
@@ -33,6 +36,10 @@ fn card_missing() -> Result<()> {
     let Some(mut trial) = Trial::new("card_missing", Firmware::Bios, &[])? else {
         return Ok(());
     };
-    trial.hardware.said.on_bus.retain(|card| card.address != "0000:02:00.0");
+    trial
+        .hardware
+        .said
+        .on_bus
+        .retain(|card| card.address != "0000:02:00.0");
     trial.is_stopped("no PCI device at 0000:02:00.0")
 }

@@ -48,7 +48,9 @@ fn cidata(folder: &Path) -> Result<std::path::PathBuf> {
     let (out, from) = (text(&stick), text(&source));
     lab_tests::run(
         "xorriso",
-        &["-as", "mkisofs", "-V", "cidata", "-r", "-J", "-o", &out, &from],
+        &[
+            "-as", "mkisofs", "-V", "cidata", "-r", "-J", "-o", &out, &from,
+        ],
     )?;
     Ok(stick)
 }
@@ -119,7 +121,10 @@ fn choose_reinstall(running: &mut lab_rehearse::Running) -> Result<()> {
         running.monitor().press("down")?;
         running.monitor().press("up")?;
     }
-    ensure!(!begun(running), "the installed system started: the menu was missed");
+    ensure!(
+        !begun(running),
+        "the installed system started: the menu was missed"
+    );
     for key in ["down", "ret", "down", "ret"] {
         running.monitor().press(key)?;
         sleep(Duration::from_secs(3));

@@ -130,13 +130,19 @@ fn entry(card: &Card, place: &OnBus) -> Table {
         format!("{}:{}", SUBSYSTEM.0, SUBSYSTEM.1).into(),
     );
     if let Some(architecture) = card.architecture {
-        put("architecture", architecture.to_string().to_lowercase().into());
+        put(
+            "architecture",
+            architecture.to_string().to_lowercase().into(),
+        );
     }
     if let Some(capability) = card.compute_capability {
         put("compute_capability", capability.to_string().into());
     }
     put("brand", if geforce { "geforce" } else { "quadro" }.into());
-    put("memory_total_mib", i64::from(card.vram_mib.unwrap_or(2048)).into());
+    put(
+        "memory_total_mib",
+        i64::from(card.vram_mib.unwrap_or(2048)).into(),
+    );
     put("memory_used_mib", 3.into());
     put("temperature_c", 38.into());
     put("slowdown_c", 101.into());
@@ -147,7 +153,14 @@ fn entry(card: &Card, place: &OnBus) -> Table {
     put("utilization_percent", pair(0, 0));
     put("pcie_now", pair(1, 16));
     put("pcie_max", pair(3, 16));
-    for key in ["power_draw_mw", "power_limits_mw", "fan_percent", "ecc", "ecc_errors", "serial"] {
+    for key in [
+        "power_draw_mw",
+        "power_limits_mw",
+        "fan_percent",
+        "ecc",
+        "ecc_errors",
+        "serial",
+    ] {
         put(key, ABSENT.into());
     }
     if let Some(watts) = card.board_power_w {

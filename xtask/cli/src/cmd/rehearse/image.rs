@@ -128,7 +128,10 @@ fn on_stand_in(
     begin_anew(&world, &image)?;
     let inner = image.command(&words);
     let mut outer = Command::new(program(&programs, WORLD)?);
-    outer.arg(&world).arg(inner.get_program()).args(inner.get_args());
+    outer
+        .arg(&world)
+        .arg(inner.get_program())
+        .args(inner.get_args());
     // The catalog's folder is filled by the world itself.
     outer
         .env("LAB_CACHE_DIR", world.join("cache"))
@@ -213,7 +216,11 @@ struct Target {
 fn programs() -> Result<BTreeMap<String, PathBuf>, Failure> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["build", "--workspace", "--message-format=json-render-diagnostics"])
+        .args([
+            "build",
+            "--workspace",
+            "--message-format=json-render-diagnostics",
+        ])
         .args(["--bin", INSTALLER, "--bin", WORLD])
         .current_dir(lab::workspace()?)
         .stdin(Stdio::null())

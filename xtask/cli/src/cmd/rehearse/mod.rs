@@ -177,7 +177,11 @@ impl Theatre {
 
     fn clear(&self, keep: bool, image: &Image) -> Result<(), Failure> {
         if keep {
-            ui::aside(&format!("kept: {} and {}", image.path.display(), self.hardware.folder.display()));
+            ui::aside(&format!(
+                "kept: {} and {}",
+                image.path.display(),
+                self.hardware.folder.display()
+            ));
             return Ok(());
         }
         let own = &self.hardware.folder;
@@ -197,7 +201,8 @@ fn stands_in(image: &Image, hardware: &Hardware) -> Vec<String> {
     let mut all = Vec::new();
     if !hardware.said.on_bus.is_empty() {
         all.push(
-            "The cards are not there: what is said of them was judged on mock libraries.".to_owned(),
+            "The cards are not there: what is said of them was judged on mock libraries."
+                .to_owned(),
         );
     }
     if hardware.said.memory_kib.is_some() {
@@ -235,7 +240,10 @@ fn tell(report: &Report, folder: &Path) -> Done {
     );
     match report.passed() {
         true => {
-            anstream::println!("{GOOD}rehearsed{GOOD:#}: {STRONG}{}{STRONG:#}, {words}", report.machine);
+            anstream::println!(
+                "{GOOD}rehearsed{GOOD:#}: {STRONG}{}{STRONG:#}, {words}",
+                report.machine
+            );
             Ok(())
         }
         false => {
