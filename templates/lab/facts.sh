@@ -48,9 +48,12 @@ disk_names() {
     for entry in "$ROOT"/sys/block/*; do
         name=${entry##*/}
         case $name in
-            '*' | loop* | ram* | zram* | sr* | fd*) ;;
-            *) printf '%s\n' "$name" ;;
+            '*' | loop* | ram* | zram* | sr* | fd*) continue ;;
         esac
+        # One way of several to an NVMe disk (nvme0c0n1): it has no node and no record, and the
+        # disk itself is listed too.
+        [ "$(value_of "$entry/hidden")" != 1 ] || continue
+        printf '%s\n' "$name"
     done
 }
 

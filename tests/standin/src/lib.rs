@@ -148,7 +148,16 @@ pub fn build(options: &Options, cache_dir: &Path, out: &Path) -> Result<Standin>
     let work = program::Workplace::beside(out)?;
     let live = live_base(options, cache_dir)?;
     if let Some((base, _)) = &live {
-        inputs.kernel = base.kernel();
+        // The stick's GRUB reads the installed one's menu, and so is of the same release: an
+        // older one takes `fwsetup --is-supported` of Debian 13's for `fwsetup`.
+        for part in [
+            &mut inputs.kernel,
+            &mut inputs.shim,
+            &mut inputs.shim_helpers,
+            &mut inputs.grub,
+        ] {
+            *part = base.kernel();
+        }
     }
     let live = live.as_ref().map(|(base, live)| (base, *live));
     let tree = contents::tree(options, &inputs, &work, live)?;

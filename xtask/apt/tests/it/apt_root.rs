@@ -70,6 +70,11 @@ impl AptRoot {
              APT::Architectures {{ \"amd64\"; }};\nAcquire::Languages \"none\";\n"
         );
         fs::write(self.dir.join("apt.conf"), configuration).unwrap();
+        // What an earlier run copied may be gone from the machine.
+        let copies = self.dir.join("etc/apt/sources.list.d");
+        fs::remove_dir_all(&copies)
+            .and_then(|()| fs::create_dir(&copies))
+            .unwrap();
         let sources = fs::read_dir("/etc/apt/sources.list.d").map_err(|error| error.to_string())?;
         for source in sources
             .flatten()
@@ -79,7 +84,10 @@ impl AptRoot {
             let known = source
                 .extension()
                 .is_some_and(|end| end == "sources" || end == "list");
-            if let (true, Ok(text)) = (known, fs::read_to_string(&source)) {
+            // Backports are NotAutomatic: apt takes nothing from them by itself, and every
+            // list here counts alike.
+            let own = |text: &String| !text.contains("-backports");
+            if let (true, Some(text)) = (known, fs::read_to_string(&source).ok().filter(own)) {
                 let text =
                     text.replace("Components: main\n", "Components: main contrib non-free\n");
                 fs::write(

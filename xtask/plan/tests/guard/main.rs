@@ -307,3 +307,27 @@ fn showing_waits_for_enter_and_never_returns_to_the_installer() {
             .contains("Press Enter")
     );
 }
+
+/// An NVMe disk with several ways to it shows each as a disk without a node.
+#[test]
+fn one_way_of_several_to_a_disk_is_no_disk() {
+    if !have("one_way_of_several_to_a_disk_is_no_disk", PROGRAMS) {
+        return;
+    }
+    for shell in SHELLS {
+        let bench = Bench::z440(&conf_of(""), shell);
+        bench.sys("block/nvme0c0n1/size", "488397168\n");
+        bench.sys("block/nvme0c0n1/hidden", "0\n");
+        assert!(
+            !bench.run("install").status.success(),
+            "it knows of no such disk"
+        );
+        bench.sys("block/nvme0c0n1/hidden", "1\n");
+        let run = bench.run("install");
+        assert!(
+            run.status.success(),
+            "{}",
+            String::from_utf8_lossy(&run.stdout)
+        );
+    }
+}

@@ -13,8 +13,12 @@ use crate::failure::Failure;
 /// Seen from this computer, other ports than SSH's are this computer's own.
 const FROM_OUTSIDE: &str = "access.outside";
 
-/// Docker's packages are Debian's under the vendor's names, and so is their version.
-const STAND_IN: &str = "docker.version";
+/// On the stand-in Docker's packages are Debian's under the vendor's name, and so is their
+/// version; its kernel is Debian's too.
+const STAND_IN: [&str; 4] = ["--skip", "docker.version", "--skip", "machine.kernel"];
+
+/// Where there is no network there is no time server.
+const OFFLINE: [&str; 2] = ["--skip", "machine.time-sync"];
 
 /// In every form of its report.
 const CALLED: &str = "a rehearsal, with mock cards in place of the real ones";
@@ -30,7 +34,10 @@ pub(super) fn accept(
     let mut words = vec!["accept", "--host", &host, "--report", report, "--wait"];
     words.extend(["--skip", FROM_OUTSIDE, "--called", CALLED]);
     if image.stand_in {
-        words.extend(["--skip", STAND_IN]);
+        words.extend(STAND_IN);
+    }
+    if !hardware.online {
+        words.extend(OFFLINE);
     }
     let status = image
         .command(&words)
