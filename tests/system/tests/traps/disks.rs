@@ -53,22 +53,29 @@ fn secure_boot_and_luks() -> Result<()> {
         "Secure Boot was not on"
     );
     drop(running);
-    // The kernel's log comes when the passphrase was given: it is typed until it was.
+    // The kernel's log comes when the passphrase was given, and nothing tells when it is asked
+    // for: it is typed until it was. Three wrong answers would end it, so never in haste.
     let mut running = trial.start()?;
     let begin = Instant::now();
-    while running.console().text().is_empty() {
+    let says =
+        |running: &lab_rehearse::Running, words: &str| running.console().text().contains(words);
+    while !says(&running, "Linux version") {
         ensure!(
             begin.elapsed() < Duration::from_secs(600),
             "it never took the passphrase"
         );
-        sleep(Duration::from_secs(10));
+        if !says(&running, "Booting `") {
+            sleep(Duration::from_secs(1));
+            continue;
+        }
+        sleep(Duration::from_secs(40));
         for letter in PASSPHRASE.chars() {
             let key = match letter {
                 ' ' => "spc".to_owned(),
                 other => other.to_string(),
             };
             running.monitor().press(&key)?;
-            sleep(Duration::from_millis(100));
+            sleep(Duration::from_millis(150));
         }
         running.monitor().press("ret")?;
     }

@@ -110,21 +110,17 @@ const UP_TO_THE_LAB: [Stage; 2] = [
     },
 ];
 
-/// The second entry, and in its menu the second. GRUB's arrow keys do nothing else at a
-/// moment when the menu is not there yet, and stop the countdown when it is.
+/// The second entry, and in its menu the second. On UEFI the menu is on the serial port too;
+/// any key stops its countdown.
 fn choose_reinstall(running: &mut lab_rehearse::Running) -> Result<()> {
     let begin = Instant::now();
-    let begun = |running: &lab_rehearse::Running| !running.console().text().is_empty();
-    // The countdown is 5 s: the menu must be met while it runs.
-    while begin.elapsed() < Duration::from_secs(40) && !begun(running) {
-        sleep(Duration::from_millis(1500));
-        running.monitor().press("down")?;
-        running.monitor().press("up")?;
+    while !running.console().text().contains("Reinstall gpu-server") {
+        ensure!(
+            begin.elapsed() < Duration::from_secs(300),
+            "the menu never came"
+        );
+        sleep(Duration::from_millis(200));
     }
-    ensure!(
-        !begun(running),
-        "the installed system started: the menu was missed"
-    );
     for key in ["down", "ret", "down", "ret"] {
         running.monitor().press(key)?;
         sleep(Duration::from_secs(3));
