@@ -125,7 +125,9 @@ pub fn survey(live: &Live) -> Result<Vec<Disk>> {
         let other = ["ram", "zram", "sr", "fd", "dm-", "md", "nbd"];
         let is_loop = name.starts_with("loop");
         let no_disk = other.iter().any(|prefix| name.starts_with(prefix));
-        if no_disk || (is_loop && !live.loop_devices) || value("ro") == "1" {
+        // One way of several to an NVMe disk is hidden, and has no node.
+        let hidden = value("hidden") == "1";
+        if no_disk || hidden || (is_loop && !live.loop_devices) || value("ro") == "1" {
             continue;
         }
         let node = format!("/dev/{}", name.replace('!', "/"));

@@ -124,7 +124,7 @@ pub fn stopped(console: &str) -> Option<String> {
     let (mark, why) = STOPS.iter().find(|(mark, _)| console.contains(mark))?;
     let lines: Vec<&str> = console.lines().collect();
     let at = lines.iter().position(|line| line.contains(mark))?;
-    let around = lines.get(at.saturating_sub(3)..(at + 25).min(lines.len()))?;
+    let around = lines.get(at.saturating_sub(20)..(at + 25).min(lines.len()))?;
     Some(format!("{why}:\n{}", around.join("\n")))
 }
 
