@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use lab_rehearse::{Bus, Ends, Firmware, INSTALLATION, Picture, Stage};
 
-use crate::stage::{PASSPHRASE, Trial, reached, up_to_ssh};
+use crate::stage::{PASSPHRASE, Trial, have_time, reached, up_to_ssh};
 
 /// QEMU's NVMe disks say nothing of a model, so the serial number names it.
 const NVME: &[(&str, &str)] = &[(
@@ -22,6 +22,9 @@ const LUKS: &[(&str, &str)] = &[(
 
 #[test]
 fn nvme_with_sectors_of_4k() -> Result<()> {
+    if !have_time("nvme_with_sectors_of_4k") {
+        return Ok(());
+    }
     let Some(mut trial) = Trial::new("nvme_with_sectors_of_4k", Firmware::Uefi, NVME)? else {
         return Ok(());
     };
@@ -36,6 +39,9 @@ fn nvme_with_sectors_of_4k() -> Result<()> {
 /// the system starts.
 #[test]
 fn secure_boot_and_luks() -> Result<()> {
+    if !have_time("secure_boot_and_luks") {
+        return Ok(());
+    }
     let Some(trial) = Trial::new("secure_boot_and_luks", Firmware::SecureBoot, LUKS)? else {
         return Ok(());
     };

@@ -13,11 +13,11 @@ use lab_image::{Entry, Image, Tree};
 use lab_machine::{Machine, Sources};
 use lab_plan::{BaseFacts, Enclosed, HostKey, Secrets, Subject, image_tree, place};
 use lab_rehearse::{
-    FIRST_BOOT, Firmware, Hardware, INSTALLATION, Outcome, Patience, Running, Stage, Told, Watch,
-    follow, free_port,
+    Accelerator, FIRST_BOOT, Firmware, Hardware, INSTALLATION, Outcome, Patience, Running, Stage,
+    Told, Watch, follow, free_port,
 };
 use lab_standin::{Live, Options};
-use lab_tests::{base, composed_of, guest_programs, scratch};
+use lab_tests::{base, composed_of, guest_programs, not_run, scratch};
 use rand_core::OsRng;
 use sha2::{Digest, Sha256};
 use ssh_key::{Algorithm, LineEnding, PrivateKey};
@@ -143,6 +143,19 @@ impl Trial {
     }
 }
 
+/// Whether there is time for whole installations, one after the other: emulated each takes
+/// minutes. Where there is not, `test` is said not to have run.
+pub(crate) fn have_time(test: &str) -> bool {
+    if Accelerator::here() == Accelerator::Kvm || std::env::var_os("LAB_LONG").is_some() {
+        return true;
+    }
+    not_run(
+        test,
+        "whole installations take an emulated machine some ten minutes: set LAB_LONG=1, or use KVM",
+    );
+    false
+}
+
 /// The stages up to SSH.
 pub(crate) fn up_to_ssh() -> &'static [Stage] {
     FIRST_BOOT.get(..2).unwrap_or(FIRST_BOOT)
@@ -163,15 +176,42 @@ pub(crate) fn reached(told: &[Told], wanted: usize) -> Result<()> {
     Ok(())
 }
 
-/// Blocks that the disks' files take: a blank one has none, whatever its length.
-fn written(disks: &[lab_rehearse::Disk]) -> Result<Vec<u64>> {
-    use std::os::unix::fs::MetadataExt as _;
-    let blocks = |disk: &lab_rehearse::Disk| match fs::metadata(&disk.file) {
-        Ok(found) => Ok(found.blocks()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
-        Err(error) => Err(error).with_context(|| format!("looking at {}", disk.file.display())),
+/// What is on the disks: a digest over all that their files hold and where it lies. A blank one
+/// holds nothing, whatever its length.
+fn written(disks: &[lab_rehearse::Disk]) -> Result<Vec<String>> {
+    let digest = |disk: &lab_rehearse::Disk| match File::open(&disk.file) {
+        Ok(file) => held(&file).with_context(|| format!("reading {}", disk.file.display())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(held_of_nothing()),
+        Err(error) => Err(error).with_context(|| format!("opening {}", disk.file.display())),
     };
-    disks.iter().map(blocks).collect()
+    disks.iter().map(digest).collect()
+}
+
+fn held_of_nothing() -> String {
+    hex::encode(Sha256::new().finalize())
+}
+
+/// The digest of what is not a hole (lseek(2), SEEK_DATA), and not zero.
+fn held(file: &File) -> Result<String> {
+    use std::os::unix::fs::FileExt as _;
+    const BLOCK: u64 = 1 << 20;
+    let (mut sum, mut block, mut at) = (Sha256::new(), vec![0; 1 << 20], 0);
+    let length = file.metadata()?.len();
+    while at < length {
+        let data = match rustix::fs::seek(file, rustix::fs::SeekFrom::Data(at)) {
+            Ok(data) => data / BLOCK * BLOCK,
+            Err(rustix::io::Errno::NXIO) => break,
+            Err(error) => return Err(error.into()),
+        };
+        let got = file.read_at(&mut block, data)?;
+        let bytes = block.get(..got).unwrap_or_default();
+        if bytes.iter().any(|byte| *byte != 0) {
+            sum.update(data.to_le_bytes());
+            sum.update(bytes);
+        }
+        at = data + BLOCK;
+    }
+    Ok(hex::encode(sum.finalize()))
 }
 
 struct Silent;
