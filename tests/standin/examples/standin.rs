@@ -27,7 +27,6 @@ fn main() -> Result<()> {
             live if live.starts_with("live=") => {
                 options.live = Some(Live {
                     installer: live.trim_start_matches("live=").into(),
-                    world: None,
                 });
             }
             other => match other.strip_prefix("fill=").map(str::parse) {

@@ -99,8 +99,6 @@ pub struct Live {
     /// The program that stands for the installer: `/usr/bin/lab-installer`, started as root
     /// on the first console after cloud-init. It needs no library but the C library.
     pub installer: PathBuf,
-    /// A folder whose files lie on the installed system as well.
-    pub world: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -178,17 +176,4 @@ fn live_base<'a>(options: &'a Options, cache_dir: &Path) -> Result<Option<(live:
         Some(wanted) => Ok(Some((live::Base::ready(cache_dir)?, wanted))),
         None => Ok(None),
     }
-}
-
-/// `/var/lib/dpkg/status` of what a live stand-in installs; made where it is not in the cache.
-///
-/// # Errors
-///
-/// As [`build`].
-pub fn installed(cache_dir: &Path) -> Result<PathBuf> {
-    requirements::demand(true)?;
-    fs::create_dir_all(cache_dir)
-        .with_context(|| format!("making the cache folder {}", cache_dir.display()))?;
-    let _alone = record::lock(cache_dir)?;
-    Ok(live::Base::ready(cache_dir)?.status())
 }

@@ -17,7 +17,7 @@ use crate::program::{Workplace, constant_shell, run, words};
 use crate::tree::{Source, Tree};
 
 /// Raise it when a hook changes and the lists do not show it.
-const RECIPE: &str = "live recipe 3";
+const RECIPE: &str = "live recipe 4";
 
 const SUITE: &str = "trixie";
 
@@ -122,16 +122,10 @@ impl Base {
         self.folder.join("kernel")
     }
 
-    /// `/var/lib/dpkg/status` of the layer: what is installed, for whoever resolves
-    /// dependencies.
-    pub(crate) fn status(&self) -> PathBuf {
-        self.folder.join("status")
-    }
-
     /// Puts the layers into the tree of the image.
     pub(crate) fn layers(&self, live: &Live, work: &Workplace, tree: &mut Tree) -> Result<()> {
         let staged = [
-            ("server", server(live, work)?),
+            ("server", server(work)?),
             ("installer", installer(live, work)?),
             ("generic", generic(work)?),
         ];
@@ -181,10 +175,6 @@ fn make(cache_dir: &Path, target: &Path) -> Result<()> {
         format!(
             "chroot \"$1\" dpkg-query -W -f '${{Package}}\\t${{Version}}\\n' >'{}'",
             place("manifest").display()
-        ),
-        format!(
-            "cp \"$1\"/var/lib/dpkg/status '{}'",
-            place("status").display()
         ),
     ] {
         arguments.push(format!("--customize-hook={hook}"));
@@ -263,17 +253,10 @@ fn kernel_package(work: &Path) -> Result<PathBuf> {
     Ok(package)
 }
 
-/// What is Ubuntu's own, and what the caller wants on the installed system.
-fn server(live: &Live, work: &Workplace) -> Result<PathBuf> {
+/// What is Ubuntu's own.
+fn server(work: &Workplace) -> Result<PathBuf> {
     let folder = work.file("server");
     write(&folder.join("usr/lib/os-release"), OS_RELEASE)?;
-    if let Some(world) = &live.world {
-        work.run(
-            "copying what stands for Ubuntu's own",
-            "cp",
-            &words!["-a", format!("{}/.", world.display()), folder.display()],
-        )?;
-    }
     Ok(folder)
 }
 

@@ -21,8 +21,10 @@ fn bench(folder: &Path) -> (Option<i32>, String) {
 /// A report with one stage that ended so, in this form.
 fn report(format: u32, outcome: &str) -> String {
     format!(
-        r#"{{"format": {format}, "machine": "ws", "base": "the stand-in", "accelerator": "TCG",
-        "stages": [{{"id": "menu", "title": "the menu", "seconds": 12.5, "outcome": {outcome}}}]}}"#
+        r#"{{"format": {format}, "machine": "ws", "image": ["ws.iso", "00"], "base": "the stand-in",
+        "firmware": "BIOS", "accelerator": "TCG", "qemu": "10", "online": false, "stands_in": [],
+        "stages": [{{"id": "menu", "title": "the menu", "seconds": 12.5, "picture": null,
+        "outcome": {outcome}}}], "accepted": null}}"#
     )
 }
 

@@ -17,6 +17,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use lab_machine::Machine;
 
 use crate::cards::{self, OnBus};
+use crate::disk::comma;
 
 /// Where the files lie in the guest.
 const FOLDER: &str = "/run/lab-rehearsal";
@@ -75,7 +76,7 @@ impl Said {
             "-fw_cfg".to_owned(),
             format!(
                 "name=opt/io.systemd.credentials/tmpfiles.extra,file={}",
-                comma(&files)
+                comma(&files.to_string_lossy())
             ),
         ];
         for (name, text) in [
@@ -89,7 +90,7 @@ impl Said {
             );
             let place = write(folder, &name, &line)?;
             all.push("-smbios".to_owned());
-            all.push(format!("type=11,path={}", comma(&place)));
+            all.push(format!("type=11,path={}", comma(&place.to_string_lossy())));
         }
         Ok(all)
     }
@@ -132,9 +133,4 @@ fn write(folder: &Path, name: &str, text: &str) -> Result<PathBuf> {
     let place = folder.join(name);
     fs::write(&place, text).with_context(|| format!("writing {}", place.display()))?;
     Ok(place)
-}
-
-/// A path as QEMU's options take it: a comma is doubled.
-fn comma(path: &Path) -> String {
-    path.to_string_lossy().replace(',', ",,")
 }

@@ -79,15 +79,6 @@ impl Monitor {
             .map(drop)
     }
 
-    /// Switches the machine off as a power cut does.
-    ///
-    /// # Errors
-    ///
-    /// When the machine is gone or refuses.
-    pub fn quit(&mut self) -> Result<()> {
-        self.ask("quit", &json!({})).map(drop)
-    }
-
     /// The letters on the screen, where it is in VGA's text mode. `scratch` is a file that
     /// QEMU may write.
     ///

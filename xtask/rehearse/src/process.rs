@@ -4,7 +4,6 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
@@ -20,7 +19,6 @@ pub struct Running {
     console: Console,
     complaints: Console,
     monitor: Monitor,
-    begun: Instant,
 }
 
 impl Running {
@@ -37,7 +35,6 @@ impl Running {
             .append(true)
             .open(log)
             .with_context(|| format!("opening {}", log.display()))?;
-        let begun = Instant::now();
         let mut process = Command::new(QEMU)
             .args(hardware.arguments()?)
             .stdin(Stdio::null())
@@ -56,7 +53,6 @@ impl Running {
                 console,
                 complaints,
                 monitor,
-                begun,
             }),
             Err(error) => {
                 end(&mut process);
@@ -74,12 +70,6 @@ impl Running {
     /// Keys and the screen.
     pub fn monitor(&mut self) -> &mut Monitor {
         &mut self.monitor
-    }
-
-    /// How long it has been on.
-    #[must_use]
-    pub fn running_for(&self) -> Duration {
-        self.begun.elapsed()
     }
 
     /// Whether it is off: it switched itself off, or started anew.

@@ -5,10 +5,11 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{Outcome, Told};
 
@@ -56,12 +57,29 @@ pub struct Accepted {
 }
 
 impl Report {
+    /// Reads a kept `rehearsal.json`.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, is of another form, or tells of no stage.
+    pub fn read(file: &Path) -> Result<Self> {
+        let place = || format!("{}", file.display());
+        let text = fs::read_to_string(file).with_context(|| format!("reading {}", place()))?;
+        parse(&text).with_context(place)
+    }
+
+    /// How many stages did not end as they should.
+    #[must_use]
+    pub fn missed(&self) -> usize {
+        let missed = |told: &&Told| told.outcome != Outcome::Reached;
+        self.stages.iter().filter(missed).count()
+    }
+
     /// Whether every stage was reached and nothing failed.
     #[must_use]
     pub fn passed(&self) -> bool {
-        let reached = |told: &Told| told.outcome == Outcome::Reached;
         let accepted = self.accepted.as_ref();
-        self.stages.iter().all(reached)
+        self.missed() == 0
             && accepted.is_some_and(|accepted| accepted.failed.is_empty() && accepted.passed > 0)
     }
 
@@ -189,6 +207,27 @@ impl Report {
     }
 }
 
+fn parse(text: &str) -> Result<Report> {
+    let value: Value = serde_json::from_str(text).context("it is no JSON")?;
+    match value.get("format") {
+        Some(format) if format.as_u64() == Some(u64::from(FORMAT)) => {}
+        Some(format) => bail!(
+            "it has the format {format}, expected {FORMAT}: rehearse once more with this version of the program"
+        ),
+        None => bail!("it has no `format`, expected {FORMAT}: it is no report of a rehearsal"),
+    }
+    let report: Report = serde_json::from_value(value).context("it is no whole report")?;
+    ensure!(!report.stages.is_empty(), "it tells of no stage");
+    for told in &report.stages {
+        ensure!(
+            told.seconds >= 0.0,
+            "{:?} has negative `seconds`",
+            told.title
+        );
+    }
+    Ok(report)
+}
+
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;\
     color:#1c1e21;background:#fafafa}h1{font-size:1.6rem}h2{font-size:1.1rem;margin:.2rem 0}\
     .good{color:#116b35}.bad{color:#a4161a}dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem}\
@@ -275,7 +314,65 @@ mod tests {
         assert!(page.contains(&BASE64.encode(b"a picture")), "{page}");
         assert!(page.contains("The cards are not there."), "{page}");
         let json = fs::read_to_string(folder.path().join("rehearsal.json")).unwrap();
-        let back: Report = serde_json::from_str(&json).unwrap();
-        assert_eq!(back, report());
+        assert_eq!(parse(&json).unwrap(), report());
+    }
+
+    /// What a rehearsal with a stage that hangs is kept as.
+    fn kept() -> String {
+        let mut report = report();
+        report.stages.push(Told {
+            id: "live".to_owned(),
+            title: "the live system".to_owned(),
+            seconds: 40.5,
+            picture: None,
+            outcome: Outcome::Hung("nothing changed".to_owned()),
+        });
+        serde_json::to_string(&report).unwrap()
+    }
+
+    #[test]
+    fn a_kept_report_is_read_with_its_times_and_ends() {
+        let read = parse(&kept()).unwrap();
+        assert_eq!(read.machine, "gpu<server>");
+        let titles: Vec<_> = read.stages.iter().map(|one| one.title.as_str()).collect();
+        assert_eq!(titles, ["the menu", "the live system"]);
+        assert_eq!(read.missed(), 1);
+        assert!((read.seconds() - 42.5).abs() < 1e-9, "{}", read.seconds());
+    }
+
+    #[test]
+    fn another_form_is_refused_with_both_numbers() {
+        let error = parse(&kept().replace("\"format\":1", "\"format\":2")).unwrap_err();
+        let said = format!("{error:#}");
+        assert!(said.contains("format 2, expected 1"), "{said}");
+        let error = parse(&kept().replace("\"format\":1,", "")).unwrap_err();
+        assert!(error.to_string().contains("no `format`"), "{error}");
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let cases = [
+            ("\"seconds\":2.0,", "", "missing field `seconds`"),
+            ("\"seconds\":2.0", "\"seconds\":-1", "negative `seconds`"),
+            ("\"is\":\"reached\"", "\"was\":1", "missing field `is`"),
+            ("\"stages\"", "\"other\"", "missing field `stages`"),
+            ("{", "", "no JSON"),
+        ];
+        for (from, to, wanted) in cases {
+            assert!(kept().contains(from), "{from}");
+            let error = parse(&kept().replacen(from, to, 1)).unwrap_err();
+            let said = format!("{error:#}");
+            assert!(said.contains(wanted), "{wanted}: {said}");
+        }
+        let mut none = report();
+        none.stages.clear();
+        assert!(parse(&serde_json::to_string(&none).unwrap()).is_err());
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = Report::read(&folder.path().join("rehearsal.json")).unwrap_err();
+        assert!(format!("{error:#}").contains("rehearsal.json"), "{error:#}");
     }
 }

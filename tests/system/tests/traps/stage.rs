@@ -227,10 +227,7 @@ fn live(test: &str) -> Result<Option<PathBuf>> {
     static MADE: OnceLock<Result<Option<PathBuf>, String>> = OnceLock::new();
     let made = MADE.get_or_init(|| {
         let options = |installer| Options {
-            live: Some(Live {
-                installer,
-                world: None,
-            }),
+            live: Some(Live { installer }),
             ..Options::default()
         };
         let made = installer().and_then(|installer| base(test, &options(installer)));
@@ -244,7 +241,6 @@ fn live(test: &str) -> Result<Option<PathBuf>> {
             &Options {
                 live: Some(Live {
                     installer: PathBuf::new(),
-                    world: None,
                 }),
                 ..Options::default()
             },

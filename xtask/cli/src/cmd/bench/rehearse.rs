@@ -4,16 +4,15 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use lab_rehearse::{Outcome, Report};
 
 use crate::failure::Failure;
 use crate::{Done, MachineArg, lab, ui};
 
-mod stages;
 mod stick;
 
 use super::figure::{Figure, report};
 use super::iso::time;
-use stages::Rehearsal;
 
 /// Measures what an edit writes to the stick, the stick's whole write, and a rehearsal's stages.
 ///
@@ -98,7 +97,7 @@ fn stages(arguments: &Arguments) -> Result<Figure, Failure> {
         let why = "no rehearsal yet, `cargo xtask rehearse --base stand-in` makes one";
         return Ok(Figure::not_run(WHAT, why.to_owned()));
     }
-    Ok(match Rehearsal::read(&file) {
+    Ok(match Report::read(&file) {
         Ok(rehearsal) => {
             tell(&rehearsal, &file);
             Figure {
@@ -112,7 +111,7 @@ fn stages(arguments: &Arguments) -> Result<Figure, Failure> {
     })
 }
 
-fn tell(rehearsal: &Rehearsal, file: &Path) {
+fn tell(rehearsal: &Report, file: &Path) {
     anstream::println!(
         "{}: {}, {}, {}",
         file.display(),
@@ -122,7 +121,11 @@ fn tell(rehearsal: &Rehearsal, file: &Path) {
     );
     let all = rehearsal.seconds();
     for stage in &rehearsal.stages {
-        let note = if stage.reached { "" } else { "  not reached" };
+        let note = if stage.outcome == Outcome::Reached {
+            ""
+        } else {
+            "  not reached"
+        };
         anstream::println!(
             "{:52} {:>8.1} s {:>5.1} %{note}",
             stage.title,

@@ -193,7 +193,6 @@ fn live_base(installer: &Path) -> Result<PathBuf, Failure> {
     let options = Options {
         live: Some(Live {
             installer: installer.to_owned(),
-            world: None,
         }),
         ..Options::default()
     };

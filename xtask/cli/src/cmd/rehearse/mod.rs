@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use lab_machine::Machine;
-use lab_machine::section::identity::Firmware as Described;
+use lab_machine::section::identity::Firmware as DescribedFirmware;
 use lab_rehearse::{
     FIRST_BOOT, FORMAT, Firmware, Hardware, INSTALLATION, Outcome, Patience, Report, Running,
     Stage, Told, follow, free_port, qemu_version,
@@ -105,7 +105,7 @@ pub(crate) fn run(arguments: &Arguments) -> Done {
 
 fn firmware(arguments: &Arguments, machine: &Machine) -> Firmware {
     match (arguments.firmware, machine.identity.firmware) {
-        (Some(Start::Bios), _) | (None, Described::Bios) => Firmware::Bios,
+        (Some(Start::Bios), _) | (None, DescribedFirmware::Bios) => Firmware::Bios,
         (Some(Start::SecureBoot), _) => Firmware::SecureBoot,
         (Some(Start::Uefi) | None, _) => Firmware::Uefi,
     }
