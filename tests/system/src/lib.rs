@@ -8,12 +8,14 @@
 mod bases;
 mod disk;
 mod guest;
+mod lab;
 mod machine;
 mod programs;
 
 pub use bases::{Added, base, composed, composed_of, scratch};
 pub use disk::{blank_disk, disk_with_boot_partition};
 pub use guest::Guest;
+pub use lab::{Described, PASSPHRASE, sha256};
 pub use lab_not_run::not_run;
 pub use lab_rehearse::{Console, Firmware, plain};
 pub use machine::{Machine, Medium};

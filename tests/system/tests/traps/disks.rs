@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use lab_rehearse::{Bus, Ends, Firmware, INSTALLATION, Picture, Stage};
+use lab_tests::PASSPHRASE;
 
-use crate::stage::{PASSPHRASE, Trial, have_time, reached, up_to_ssh};
+use crate::stage::{Trial, have_time, reached, up_to_ssh};
 
 /// QEMU's NVMe disks say nothing of a model, so the serial number names it.
 const NVME: &[(&str, &str)] = &[(

@@ -1,6 +1,6 @@
 //! An image and the machine that it is tried on.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock, TryLockError};
@@ -8,25 +8,13 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use lab_catalog::Catalog;
-use lab_image::{Entry, Image, Tree};
-use lab_machine::{Machine, Sources};
-use lab_plan::{BaseFacts, Enclosed, HostKey, Secrets, Subject, image_tree, place};
 use lab_rehearse::{
     Accelerator, FIRST_BOOT, Firmware, Hardware, INSTALLATION, Outcome, Patience, Running, Stage,
     Told, Watch, follow, free_port,
 };
 use lab_standin::{Live, Options};
-use lab_tests::{base, composed_of, guest_programs, not_run, scratch};
-use rand_core::OsRng;
+use lab_tests::{Described, base, guest_programs, not_run, scratch};
 use sha2::{Digest, Sha256};
-use ssh_key::{Algorithm, LineEnding, PrivateKey};
-
-/// The passphrase of the disk in these tests.
-pub(crate) const PASSPHRASE: &str = "correct horse";
-
-/// A menu is never longer.
-const MAX_MENU: u64 = 1 << 20;
 
 /// An image, a machine, and one test's turn at the processors.
 pub(crate) struct Trial {
@@ -70,11 +58,11 @@ impl Trial {
         let turn = turn();
         println!("trap: {test}");
         let folder = tempfile::tempdir_in(scratch("traps")?).context("making a folder")?;
-        let machine = described(changes)?;
+        let described = Described::new(changes)?;
         let image = folder.path().join("stick.iso");
-        make(&base, &machine, &image)?;
+        described.image(&base, &image)?;
         let mut hardware = Hardware::of(
-            &machine.machine,
+            &described.machine,
             firmware,
             &folder.path().join("vm"),
             free_port()?,
@@ -270,92 +258,4 @@ fn installer() -> Result<PathBuf> {
     programs
         .next()
         .context("cargo named no program lab-installer")
-}
-
-/// A machine, and the text that describes it.
-struct Described {
-    machine: Machine,
-    text: String,
-}
-
-fn described(changes: &[(&str, &str)]) -> Result<Described> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../images/gpu-server/machine.toml");
-    let mut text =
-        fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-    for (from, to) in changes {
-        ensure!(text.contains(from), "the description has no `{from}`");
-        text = text.replacen(from, to, 1);
-    }
-    let sources = Sources::single("machine.toml", text.clone());
-    let outcome = lab_machine::read(&sources, Catalog::builtin(), None);
-    let machine = outcome
-        .machine
-        .with_context(|| format!("the description has errors: {:?}", outcome.diagnostics))?;
-    Ok(Described { machine, text })
-}
-
-fn make(base: &Path, described: &Described, image: &Path) -> Result<()> {
-    let texts = [("machine.toml".to_owned(), described.text.clone())];
-    let subject = Subject {
-        machine: &described.machine,
-        catalog: Catalog::builtin(),
-        secrets: &secrets(&described.machine)?,
-        description: &texts,
-        probe: b"no program: nothing here runs it",
-        lock: None,
-    };
-    let files = image_tree(&subject, &facts(base)?, Enclosed::default())?;
-    let mut tree = Tree::new();
-    for (path, file) in files.iter() {
-        let path = path.parse().with_context(|| format!("adding {path}"))?;
-        tree.insert(path, Entry::bytes(file.bytes.clone()).with_mode(file.mode))?;
-    }
-    composed_of(base, &tree, image).map(drop)
-}
-
-fn secrets(machine: &Machine) -> Result<Secrets> {
-    let host = PrivateKey::random(&mut OsRng, Algorithm::Ed25519)?;
-    let admin = PrivateKey::random(&mut OsRng, Algorithm::Ed25519)?;
-    let luks = machine.disk.luks_passphrase.as_ref();
-    Ok(Secrets {
-        admin_keys: vec![admin.public_key().to_openssh()?],
-        host_key: HostKey {
-            private_openssh: host.to_openssh(LineEnding::LF)?.to_string(),
-            public: host.public_key().to_openssh()?,
-        },
-        password_hash: None,
-        luks_passphrase: luks.map(|_| PASSPHRASE.to_owned()),
-        wifi_passphrase: None,
-    })
-}
-
-fn facts(base: &Path) -> Result<BaseFacts> {
-    let file = File::open(base).with_context(|| format!("opening {}", base.display()))?;
-    let mut image = Image::open(file, &base.display().to_string())?;
-    let mut menu = |path: &str| -> Result<String> {
-        let bytes = image.read(path, MAX_MENU)?;
-        let bytes = bytes.with_context(|| format!("the stand-in has no {path}"))?;
-        Ok(String::from_utf8(bytes)?)
-    };
-    let (grub_cfg, loopback_cfg) = (menu(place::GRUB_CFG)?, menu(place::LOOPBACK_CFG)?);
-    Ok(BaseFacts {
-        grub_cfg,
-        loopback_cfg: Some(loopback_cfg),
-        label: image.volume_id(),
-        has_hwe_kernel: true,
-        base_sha256_hex: Some(sha256(base)?),
-        base_name: lab_standin::DISK_INFO.to_owned(),
-    })
-}
-
-/// The sha256 of a file, in hex.
-pub(crate) fn sha256(path: &Path) -> Result<String> {
-    let mut file = File::open(path).with_context(|| format!("opening {}", path.display()))?;
-    let (mut sum, mut chunk) = (Sha256::new(), vec![0; 1 << 20]);
-    loop {
-        match std::io::Read::read(&mut file, &mut chunk)? {
-            0 => return Ok(hex::encode(sum.finalize())),
-            got => sum.update(chunk.get(..got).unwrap_or_default()),
-        }
-    }
 }

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use lab_rehearse::{Bus, Disk, Ends, Firmware, INSTALLATION, Picture, Stage};
+use lab_tests::sha256;
 
-use crate::stage::{Trial, have_time, reached, sha256};
+use crate::stage::{Trial, have_time, reached};
 
 /// A second disk, larger than the described one, with data on it.
 fn full_of_data(file: &Path) -> Result<Disk> {
