@@ -4,44 +4,13 @@
 //! Docker under a tag with the digest of its recipe: only the first run pays for it.
 
 use anyhow::{Context, Result};
+use lab_standin::live::{READING_MATTER, SERVER, SUITE, mirror};
 use sha2::{Digest, Sha256};
 
 use crate::programs::run;
 
 /// The image's name, without its tag.
 const NAME: &str = "lab-container";
-
-/// Debian 13.
-const SUITE: &str = "trixie";
-
-const PACKAGES: &[&str] = &[
-    "ca-certificates",
-    "cloud-init",
-    "curl",
-    "dbus",
-    "gnupg",
-    "iproute2",
-    "kmod",
-    "netplan.io",
-    "nftables",
-    "openssh-server",
-    "pciutils",
-    "procps",
-    "python3-apt",
-    "sudo",
-    "systemd",
-    "systemd-sysv",
-    "systemd-timesyncd",
-    "unattended-upgrades",
-];
-
-/// What nobody reads in a test makes up a third of the image.
-const LEFT_OUT: &[&str] = &[
-    "/usr/share/doc/*",
-    "/usr/share/info/*",
-    "/usr/share/locale/*",
-    "/usr/share/man/*",
-];
 
 /// The image's name and tag, made first where Docker does not have it yet (some minutes
 /// and 250 MB, by the network).
@@ -69,7 +38,7 @@ fn arguments() -> Vec<String> {
     let mut all = vec![
         "--quiet".to_owned(),
         "--variant=apt".to_owned(),
-        format!("--include={}", PACKAGES.join(",")),
+        format!("--include={}", SERVER.join(",")),
         "--aptopt=APT::Install-Recommends \"false\"".to_owned(),
     ];
     all.extend(without_reading_matter());
@@ -80,7 +49,7 @@ fn arguments() -> Vec<String> {
 /// Options of mmdebstrap that leave out what nobody reads in a test.
 pub(crate) fn without_reading_matter() -> impl Iterator<Item = String> {
     let without = |what: &&str| format!("--dpkgopt=path-exclude={what}");
-    LEFT_OUT.iter().map(without)
+    READING_MATTER.iter().map(without)
 }
 
 fn build(image: &str) -> Result<()> {
@@ -94,19 +63,4 @@ fn build(image: &str) -> Result<()> {
     run("mmdebstrap", &words)?;
     run("docker", &["import", archive, image])?;
     Ok(())
-}
-
-/// The mirror of Debian that apt uses here. Where there is none, as on Ubuntu, mmdebstrap
-/// takes Debian's own.
-///
-/// # Errors
-///
-/// When apt cannot be asked.
-pub fn mirror() -> Result<Option<String>> {
-    let wanted = ["indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(REPO_URI)"];
-    let list = run("apt-get", &wanted)?;
-    let mirror = list
-        .lines()
-        .find_map(|line| line.strip_prefix("Debian|Debian|"));
-    Ok(mirror.map(str::to_owned))
 }

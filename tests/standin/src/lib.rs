@@ -39,7 +39,7 @@ mod fill;
 mod initrd;
 mod iso;
 mod kernel;
-mod live;
+pub mod live;
 mod menu;
 mod packages;
 mod program;

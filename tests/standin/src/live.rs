@@ -19,11 +19,12 @@ use crate::tree::{Source, Tree};
 /// Raise it when a hook changes and the lists do not show it.
 const RECIPE: &str = "live recipe 4";
 
-const SUITE: &str = "trixie";
+/// Debian 13.
+pub const SUITE: &str = "trixie";
 
-/// What an installed machine has before the lab comes, and what installs and starts it.
-const PACKAGES: &[&str] = &[
-    // As in the containers of tests/container.
+/// What an installed server has before the lab comes, as Debian packages; the containers of
+/// `tests/container` have it too.
+pub const SERVER: &[&str] = &[
     "ca-certificates",
     "cloud-init",
     "curl",
@@ -42,6 +43,10 @@ const PACKAGES: &[&str] = &[
     "systemd-sysv",
     "systemd-timesyncd",
     "unattended-upgrades",
+];
+
+/// What installs a server and starts it.
+const STARTED: &[&str] = &[
     // A kernel, and how it finds its root.
     "cryptsetup-initramfs",
     "initramfs-tools",
@@ -65,12 +70,16 @@ const PACKAGES: &[&str] = &[
     "udev",
 ];
 
-/// What nobody reads here, and modules for what no virtual machine has: two thirds of it all.
+/// What nobody reads in a test makes up a third of a system.
+pub const READING_MATTER: &[&str] = &[
+    "/usr/share/doc/*",
+    "/usr/share/info/*",
+    "/usr/share/locale/*",
+    "/usr/share/man/*",
+];
+
+/// Modules for what no virtual machine has.
 const LEFT_OUT: &[&str] = &[
-    "path-exclude=/usr/share/doc/*",
-    "path-exclude=/usr/share/info/*",
-    "path-exclude=/usr/share/locale/*",
-    "path-exclude=/usr/share/man/*",
     "path-exclude=/usr/lib/modules/*/kernel/sound/*",
     "path-exclude=/usr/lib/modules/*/kernel/drivers/gpu/*",
     "path-exclude=/usr/lib/modules/*/kernel/drivers/iio/*",
@@ -82,6 +91,10 @@ const LEFT_OUT: &[&str] = &[
     "path-exclude=/usr/lib/modules/*/kernel/drivers/net/ethernet/*",
     "path-include=/usr/lib/modules/*/kernel/drivers/net/ethernet/intel/*",
 ];
+
+fn packages() -> Vec<&'static str> {
+    SERVER.iter().chain(STARTED).copied().collect()
+}
 
 /// What finds a virtual machine's root. All modules that might find one somewhere would make
 /// an initial RAM disk ten times as large, which an emulated processor packs and unpacks.
@@ -105,7 +118,8 @@ impl Base {
     /// The one in the cache, else a new one.
     pub(crate) fn ready(cache_dir: &Path) -> Result<Self> {
         let recipe = format!(
-            "{RECIPE}\n{PACKAGES:?}\n{LEFT_OUT:?}\n{BOOT_MODULES}\n{KERNEL_PACKAGE}\n{COMPRESSION:?}"
+            "{RECIPE}\n{:?}\n{READING_MATTER:?}{LEFT_OUT:?}\n{BOOT_MODULES}\n{KERNEL_PACKAGE}\n{COMPRESSION:?}",
+            packages()
         );
         let digest = hex::encode(Sha256::digest(recipe));
         let short = digest.get(..16).unwrap_or(&digest);
@@ -160,8 +174,13 @@ fn make(cache_dir: &Path, target: &Path) -> Result<()> {
     let root = place("root.tar");
     let shell = constant_shell()?;
     let mut arguments: Vec<String> = words!["--quiet", "--variant=apt"].into();
-    arguments.push(format!("--include={}", PACKAGES.join(",")));
+    arguments.push(format!("--include={}", packages().join(",")));
     arguments.push("--aptopt=APT::Install-Recommends \"false\"".to_owned());
+    arguments.extend(
+        READING_MATTER
+            .iter()
+            .map(|what| format!("--dpkgopt=path-exclude={what}")),
+    );
     arguments.extend(LEFT_OUT.iter().map(|what| format!("--dpkgopt={what}")));
     for hook in [
         format!("copy-in {} /var/tmp", package.display()),
@@ -181,7 +200,7 @@ fn make(cache_dir: &Path, target: &Path) -> Result<()> {
     }
     arguments.push(SUITE.to_owned());
     arguments.push(root.display().to_string());
-    arguments.extend(mirror(&shell)?);
+    arguments.extend(mirror()?);
     run(&shell, "making a Debian system", "mmdebstrap", &arguments)?;
     fs::create_dir(place("kernel")).context("making a folder for the kernel")?;
     run(
@@ -219,10 +238,15 @@ fn make(cache_dir: &Path, target: &Path) -> Result<()> {
         .with_context(|| format!("moving the live system to {}", target.display()))
 }
 
-/// The mirror of Debian that apt uses here; elsewhere mmdebstrap takes Debian's own.
-fn mirror(shell: &xshell::Shell) -> Result<Option<String>> {
+/// The mirror of Debian that apt uses here. Where there is none, as on Ubuntu, mmdebstrap takes
+/// Debian's own.
+///
+/// # Errors
+///
+/// When apt cannot be asked.
+pub fn mirror() -> Result<Option<String>> {
     let list = run(
-        shell,
+        &constant_shell()?,
         "asking apt for its mirror",
         "apt-get",
         &words!["indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(REPO_URI)"],

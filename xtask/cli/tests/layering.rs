@@ -51,6 +51,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "lab-vendors",
             "lab-mock-nvml",
             "lab-rehearse",
+            "lab-standin",
             "lab-not-run",
         ],
     ),

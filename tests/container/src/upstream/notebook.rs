@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
+use lab_standin::live::mirror;
 use sha2::{Digest as _, Sha256};
 
-use crate::image::{mirror, without_reading_matter};
+use crate::image::without_reading_matter;
 use crate::programs::{run, wait_for};
 
 const NAME: &str = "lab-notebook";
