@@ -2,6 +2,7 @@
 //! description. One file a subcommand, under `cmd`; this one takes the command
 //! line apart and turns what came of it into an exit code.
 
+mod cargo;
 mod cmd;
 mod failure;
 mod keys;

@@ -115,8 +115,7 @@ fn build_in(workspace: &Path, cargo_home: &Path) -> anyhow::Result<Vec<u8>> {
 
 fn command(workspace: &Path, cargo_home: &Path) -> Command {
     let target = workspace.join("target/probe");
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
+    let mut command = Command::new(crate::cargo::program());
     command
         .args(["build", "--locked", "--package", "lab-probe"])
         .args(["--bin", "lab-probe", "--profile", "probe"])

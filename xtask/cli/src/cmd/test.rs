@@ -152,7 +152,7 @@ fn run_suite(root: &Path, suite: &Suite<'_>, counts: &mut Counts) -> Result<bool
         good &= log.run(command)?;
     }
     if suite.documentation {
-        let mut command = Command::new(programs::cargo());
+        let mut command = Command::new(crate::cargo::program());
         command.args(["test", "--workspace", "--doc"]);
         command.current_dir(root);
         good &= log.run(command)?;

@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Done {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let cargo = crate::cargo::program();
     let status = Command::new(&cargo)
         .args(["run", "--quiet", "--package", "lab-container"])
         .args(["--bin", "bench-converge", "--"])

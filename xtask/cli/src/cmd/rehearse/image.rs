@@ -6,13 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use lab_machine::Machine;
 use lab_standin::{Live, Options};
-use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use super::Arguments;
+use crate::cargo;
 use crate::failure::Failure;
 use crate::lab::{self, Described};
 use crate::ui;
@@ -199,43 +199,14 @@ fn live_base(installer: &Path) -> Result<PathBuf, Failure> {
     Ok(lab_standin::build(&options, &cache, &path)?.path)
 }
 
-#[derive(Deserialize)]
-struct Artifact {
-    target: Target,
-    executable: Option<PathBuf>,
-}
-
-#[derive(Deserialize)]
-struct Target {
-    name: String,
-}
-
 /// Programs of this workspace, built where they are not: with the features that all of it
 /// has, so that nothing is built twice.
 fn programs() -> Result<BTreeMap<String, PathBuf>, Failure> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .args([
-            "build",
-            "--workspace",
-            "--message-format=json-render-diagnostics",
-        ])
-        .args(["--bin", INSTALLER, "--bin", WORLD])
-        .current_dir(lab::workspace()?)
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .context("running cargo build")?;
-    if !output.status.success() {
-        return Err(Failure::Said);
-    }
-    let text = String::from_utf8_lossy(&output.stdout);
-    let artifacts = text
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Artifact>(line).ok());
-    Ok(artifacts
-        .filter_map(|one| Some((one.target.name, one.executable?)))
-        .collect())
+    let made = cargo::build(&lab::workspace()?, &["--bin", INSTALLER, "--bin", WORLD])?;
+    let named = made
+        .into_iter()
+        .map(|one| (one.target.name, one.executable));
+    Ok(named.collect())
 }
 
 fn program<'a>(all: &'a BTreeMap<String, PathBuf>, name: &str) -> Result<&'a Path, Failure> {
@@ -272,16 +243,8 @@ fn succeed(command: &mut Command, name: &str, folder: &Path) -> Result<(), Failu
     }
 }
 
-fn sha256(path: &Path) -> anyhow::Result<String> {
-    let mut file = fs::File::open(path).with_context(|| format!("opening {}", path.display()))?;
-    let (mut sum, mut chunk) = (Sha256::new(), vec![0; 1 << 20]);
-    loop {
-        let got = std::io::Read::read(&mut file, &mut chunk)
-            .with_context(|| format!("reading {}", path.display()))?;
-        match chunk.get(..got) {
-            Some(bytes) if got > 0 => sum.update(bytes),
-            Some(_) => return Ok(hex::encode(sum.finalize())),
-            None => bail!("reading {}: more came than was asked for", path.display()),
-        }
-    }
+/// The sha256 of a file, in hex; taken once, as long as the file does not change.
+fn sha256(path: &Path) -> Result<String, Failure> {
+    let identity = lab_supply::identify(path, &lab::cache()?, &mut |_| {})?;
+    Ok(hex::encode(identity.sha256.0))
 }

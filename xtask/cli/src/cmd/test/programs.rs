@@ -4,13 +4,10 @@
 //! for, so a build of some packages, and then of others, makes half of the tree again each
 //! time. With the programs at hand, a tier is a choice among them and builds nothing.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::Context as _;
-use serde::Deserialize;
-
+use crate::cargo::{self, Artifact};
 use crate::failure::Failure;
 
 /// A test program, and the folder of its package, which it runs in.
@@ -39,15 +36,10 @@ impl TestProgram {
         let mut command = Command::new(&self.executable);
         command
             .current_dir(&self.folder)
-            .env("CARGO", cargo())
+            .env("CARGO", cargo::program())
             .env("CARGO_MANIFEST_DIR", &self.folder);
         command
     }
-}
-
-/// Cargo: the one that runs this, where it does.
-pub(super) fn cargo() -> OsString {
-    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
 /// Builds all of the workspace; says which test programs came of it, in Cargo's order of
@@ -57,47 +49,13 @@ pub(super) fn cargo() -> OsString {
 ///
 /// When something does not compile: the compiler has said what, then.
 pub(super) fn build(root: &Path) -> Result<Vec<TestProgram>, Failure> {
-    let output = Command::new(cargo())
-        .args(["build", "--workspace", "--all-targets"])
-        .arg("--message-format=json-render-diagnostics")
-        .current_dir(root)
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .context("running cargo build")?;
-    if !output.status.success() {
-        return Err(Failure::Said);
-    }
-    let mut all = read(&String::from_utf8_lossy(&output.stdout));
+    let mut all = of(cargo::build(root, &["--all-targets"])?);
     all.sort_by(|a, b| (&a.folder, &a.name).cmp(&(&b.folder, &b.name)));
     Ok(all)
 }
 
-/// What Cargo says of a thing that it made, as far as it matters here.
-#[derive(Deserialize)]
-struct Artifact {
-    manifest_path: PathBuf,
-    target: Target,
-    profile: Profile,
-    executable: PathBuf,
-}
-
-#[derive(Deserialize)]
-struct Target {
-    name: String,
-}
-
-#[derive(Deserialize)]
-struct Profile {
-    test: bool,
-}
-
-/// The test programs among Cargo's messages, which are a line each. Those of other kinds
-/// lack a field.
-fn read(messages: &str) -> Vec<TestProgram> {
-    let artifacts = messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Artifact>(line).ok());
+/// The test programs among all that was made.
+fn of(made: Vec<Artifact>) -> Vec<TestProgram> {
     let program = |one: Artifact| {
         Some(TestProgram {
             folder: one.manifest_path.parent()?.to_owned(),
@@ -105,7 +63,7 @@ fn read(messages: &str) -> Vec<TestProgram> {
             executable: one.executable,
         })
     };
-    artifacts
+    made.into_iter()
         .filter(|one| one.profile.test)
         .filter_map(program)
         .collect()
@@ -121,7 +79,7 @@ mod tests {
 {"reason":"compiler-artifact","manifest_path":"/w/xtask/cli/Cargo.toml","target":{"kind":["bin"],"name":"xtask"},"profile":{"test":false},"executable":"/w/target/debug/xtask"}
 {"reason":"compiler-artifact","manifest_path":"/w/xtask/image/Cargo.toml","target":{"kind":["lib"],"name":"lab_image"},"profile":{"test":false},"executable":null}
 {"reason":"build-finished","success":true}"#;
-        let found = read(messages);
+        let found = of(cargo::artifacts(messages));
         assert_eq!(found.len(), 1);
         assert!(found[0].is_in("tests/system") && found[0].name == "vm");
         assert!(!found[0].is_in("tests/container"));
